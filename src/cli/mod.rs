@@ -1,0 +1,1 @@
+//! The terminal face: clap types and one file a subcommand.

@@ -1,0 +1,1 @@
+//! Spreading requests over instances: through nginx, or directly.

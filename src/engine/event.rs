@@ -1,0 +1,172 @@
+//! The ordered stream that the store, the terminal and the window fold over.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::measure::figures::{Figures, Flag};
+use crate::measure::sample::RequestSample;
+use crate::monitor::sample::{MachineSample, MachineSummary};
+use crate::plan::{Balancer, Cell, Plan};
+
+/// How a cell ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CellStatus {
+    Ok,
+    /// Measured, but a flag says that the figure must not be used.
+    Invalid,
+    /// Not measured: a server did not start, or died.
+    Failed,
+    Skipped,
+}
+
+/// What the process table says of one server of a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerProof {
+    pub instance: u32,
+    pub pid: u32,
+    pub port: u16,
+    /// The argument list as read back from the process table.
+    pub command: Vec<String>,
+    /// What is missing from it or different in it; empty when the flags took effect.
+    pub differences: Vec<String>,
+}
+
+/// Where a cell's time went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct CellTimes {
+    /// Starting and loading servers, charged to the first cell of a server point.
+    pub load_s: f64,
+    pub warmup_s: f64,
+    pub measure_s: f64,
+    /// Liveness checks, reading the process table, writing.
+    pub rest_s: f64,
+}
+
+/// Everything known of a finished cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellResult {
+    pub cell: Cell,
+    pub status: CellStatus,
+    /// `None` where nothing could be measured.
+    pub figures: Option<Figures>,
+    pub flags: Vec<Flag>,
+    /// Why the cell failed, in words: what happened, why, what to do.
+    pub error: Option<String>,
+    /// The end of a failed server's log.
+    pub log_tail: Option<String>,
+    pub servers: Vec<ServerProof>,
+    pub balancer: Balancer,
+    pub machine: MachineSummary,
+    pub times: CellTimes,
+    /// Wall clock at the cell's start and end, for people and file names; durations are above.
+    pub started_at: jiff::Timestamp,
+    pub ended_at: jiff::Timestamp,
+    /// One entry a request; left out of the event stream's JSON, kept in `.requests.csv`.
+    #[serde(skip)]
+    pub requests: Vec<RequestSample>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeLevel {
+    Info,
+    Warning,
+    Problem,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason", content = "detail")]
+pub enum RunEnd {
+    /// Every cell was run.
+    Completed,
+    /// The user stopped it.
+    Stopped,
+    /// A cell failed and `MLX_CONTINUE_ON_ERROR` is off, or nothing could be started.
+    Failed(String),
+}
+
+/// Where a run's time went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunTimes {
+    pub total_s: f64,
+    pub load_s: f64,
+    pub warmup_s: f64,
+    pub measure_s: f64,
+    pub rest_s: f64,
+    pub server_starts: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum EngineEvent {
+    RunStarted {
+        /// The plan whole; `first_cell..` of a resumed run are those still to do.
+        plan: Box<Plan>,
+        /// Cells that an earlier run of the same file has finished.
+        already_done: u32,
+        started_at: jiff::Timestamp,
+    },
+    Notice {
+        level: NoticeLevel,
+        text: String,
+    },
+    ServerStarting {
+        instance: u32,
+        port: u16,
+        command: Vec<String>,
+        log: PathBuf,
+    },
+    ServerReady {
+        instance: u32,
+        pid: u32,
+        load_s: f64,
+    },
+    ServerStopped {
+        instance: u32,
+        detail: String,
+    },
+    BalancerStarted {
+        balancer: Balancer,
+        port: Option<u16>,
+        command: Vec<String>,
+    },
+    CellStarted {
+        cell: Cell,
+        /// Of all cells of the plan.
+        done: u32,
+        total: u32,
+    },
+    CellFinished {
+        result: Box<CellResult>,
+        done: u32,
+        total: u32,
+        elapsed_s: f64,
+        /// From measured cell and load times; `None` before the first.
+        left_s: Option<f64>,
+    },
+    Machine(Box<MachineSample>),
+    RunFinished {
+        end: RunEnd,
+        /// The best valid cell.
+        best: Option<Box<CellResult>>,
+        times: RunTimes,
+    },
+}
+
+/// The latest state of the running cell; only the newest is kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveSnapshot {
+    pub cell: Option<Cell>,
+    pub in_flight: u32,
+    pub completed: u32,
+    pub failed: u32,
+    /// Over the last two seconds, from streamed chunks.
+    pub tokens_per_second: Option<f64>,
+    pub elapsed_s: f64,
+}

@@ -1,0 +1,150 @@
+//! The figures of one cell, and the flags that say how far to trust them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::sample::ErrorClass;
+
+/// Percentiles of one latency in seconds. Each is `None` where there are too few samples to
+/// claim it (measurement rule 13); the maximum and the count are always there.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Percentiles {
+    pub n: u32,
+    pub mean_s: Option<f64>,
+    pub p50_s: Option<f64>,
+    pub p90_s: Option<f64>,
+    pub p95_s: Option<f64>,
+    pub p99_s: Option<f64>,
+    pub max_s: Option<f64>,
+}
+
+/// How the load was applied.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Mode {
+    /// Hold a number of requests in flight until the window ends.
+    Sustained,
+    /// Send a fixed number of requests; throughput is tokens over the batch's wall time.
+    Compatible,
+}
+
+/// Everything measured in one cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    pub mode: Mode,
+    pub requests: u32,
+    pub errors: BTreeMap<ErrorClass, u32>,
+    /// The cell's throughput: of the window in sustained mode, of the batch in compatible mode.
+    pub throughput_tps: f64,
+    /// Completion tokens of all answered requests, as counted by the server.
+    pub total_tokens: u64,
+    /// Wall time from the first due time to the end of the last answer.
+    pub elapsed_s: f64,
+    /// Whole batch: `total_tokens / elapsed_s`. Equal to `throughput_tps` in compatible mode.
+    pub batch_tps: f64,
+    /// The window that `throughput_tps` covers (sustained mode).
+    pub window_s: Option<f64>,
+    pub window_tokens: Option<f64>,
+    pub window_completions: Option<u32>,
+    /// The window ended at its cap before it was as long as the rule asks.
+    pub window_capped: bool,
+    pub ttft: Percentiles,
+    pub tpot: Percentiles,
+    pub itl: Percentiles,
+    pub e2e: Percentiles,
+    pub connect: Percentiles,
+    pub dispatch_lag: Percentiles,
+    /// Throughput divided by the requests in flight.
+    pub tps_per_user: f64,
+    pub prompt_tokens: u64,
+    /// `None` if no server said how much its prompt cache answered.
+    pub cached_tokens: Option<u64>,
+    pub mean_output_tokens: Option<f64>,
+    /// Share of answers that ended before `max_tokens`, 0 to 1.
+    pub stopped_early: Option<f64>,
+    pub connect_retries: u32,
+    /// Time spent on handshakes that had to be repeated, summed over requests.
+    pub connect_retry_s: f64,
+    /// Requests answered by each instance, by its number; empty where a balancer does not say.
+    pub per_instance: BTreeMap<u32, u32>,
+}
+
+impl Figures {
+    pub fn error_count(&self) -> u32 {
+        self.errors.values().sum()
+    }
+}
+
+/// Something that bears on how far a figure can be trusted.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum FlagKind {
+    /// The server's real arguments differ from the asked ones. Invalid.
+    FlagsNotApplied,
+    /// More than 1 % of the requests failed. Invalid.
+    TooManyErrors,
+    /// A server did not answer a one-token completion before or after the cell. Invalid.
+    ServerNotAlive,
+    /// The prompt cache answered more than 1 % of the prompt tokens.
+    CachedPrompts,
+    /// Dispatch lag p99 above 5 ms, or above 1 % of the median TTFT.
+    ClientLimited,
+    /// Connect p99 above 100 ms.
+    SlowConnects,
+    /// Requests were not spread evenly (within one) over the instances.
+    Unbalanced,
+    /// The window ended at its cap, shorter than the rule asks.
+    ShortWindow,
+    /// The server cannot batch these requests.
+    NotBatched,
+    /// Answers ended before `max_tokens`.
+    StoppedEarly,
+    /// Identical prompts were asked for.
+    IdenticalPrompts,
+    /// decode < prompt: the server decodes with max(decode, prompt), as another cell does.
+    DuplicateOf,
+}
+
+impl FlagKind {
+    /// A cell with such a flag can never be best.
+    pub fn invalidates(self) -> bool {
+        matches!(
+            self,
+            Self::FlagsNotApplied | Self::TooManyErrors | Self::ServerNotAlive
+        )
+    }
+}
+
+/// A flag with what was seen, and what to do about it, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flag {
+    pub kind: FlagKind,
+    pub detail: String,
+}

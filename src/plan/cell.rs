@@ -1,0 +1,73 @@
+//! One combination of settings.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A server flag that an axis sets, as in `--prefill-step-size` = `512`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FlagValue {
+    /// With its dashes.
+    pub flag: String,
+    pub value: String,
+}
+
+/// What a set of servers is started with. Cells of one point share the servers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ServerPoint {
+    pub instances: u32,
+    /// `None` where the user's own arguments set it: then nothing is injected.
+    pub decode_concurrency: Option<u32>,
+    pub prompt_concurrency: Option<u32>,
+    pub flags: Vec<FlagValue>,
+}
+
+impl ServerPoint {
+    /// Equal command lines: only the number of instances may differ.
+    pub fn same_flags(&self, other: &Self) -> bool {
+        self.decode_concurrency == other.decode_concurrency
+            && self.prompt_concurrency == other.prompt_concurrency
+            && self.flags == other.flags
+    }
+}
+
+/// What is asked of the servers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LoadPoint {
+    /// Requests in flight.
+    pub concurrency: u32,
+    /// Requests in all (compatible mode and checks); `None` in sustained mode.
+    pub requests: Option<u32>,
+    pub max_tokens: u32,
+    /// Length the prompt is padded to, in tokens; `None` leaves it as it is.
+    pub prompt_tokens: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cell {
+    /// Position in the plan, from 0; stable across resumes.
+    pub index: u32,
+    pub point: ServerPoint,
+    pub load: LoadPoint,
+    /// From 1.
+    pub repeat: u32,
+}
+
+/// `instances=1 decode_concurrency=8 prompt_concurrency=2 concurrency=4`, then what else is swept.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |v: Option<u32>| v.map_or_else(|| "own".to_owned(), |v| v.to_string());
+        write!(
+            f,
+            "instances={} decode_concurrency={} prompt_concurrency={} concurrency={}",
+            self.point.instances,
+            shown(self.point.decode_concurrency),
+            shown(self.point.prompt_concurrency),
+            self.load.concurrency,
+        )?;
+        for FlagValue { flag, value } in &self.point.flags {
+            write!(f, " {flag}={value}")?;
+        }
+        Ok(())
+    }
+}

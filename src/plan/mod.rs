@@ -1,0 +1,150 @@
+//! What to run, as pure data without I/O: every cell and every option, checked before anything
+//! starts. A plan is stored whole in the run's JSON, so that `--resume` needs nothing else.
+
+pub mod cell;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
+
+use crate::measure::figures::Mode;
+
+/// What a run is called on the command line and in file names.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum RunKind {
+    Single,
+    Concurrent,
+    RoundRobin,
+    ConcurrencySweep,
+    RoundRobinSweep,
+    FullSweep,
+    CustomSweep,
+    Quick,
+}
+
+impl RunKind {
+    /// Checks pass or fail; everything else explores.
+    pub fn is_check(self) -> bool {
+        matches!(self, Self::Single | Self::Concurrent | Self::RoundRobin)
+    }
+}
+
+/// The model as the server is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelRef {
+    /// What `--model` gets: a local folder or a Hugging Face repo.
+    pub path: String,
+    /// What people read: the repo's or the folder's name, or `synthetic:NAME`.
+    pub label: String,
+    pub synthetic: bool,
+}
+
+/// Who spreads requests over the instances.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Balancer {
+    Nginx,
+    Direct,
+}
+
+/// What every request asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    pub prompt: String,
+    pub temperature: f64,
+    pub stream: bool,
+    pub mode: Mode,
+    /// Ask the same prompt each time. The prompt cache then answers for the GPU: labelled.
+    pub identical_prompts: bool,
+    pub window: WindowRule,
+    /// Warm-up requests per server before a cell.
+    pub warmup_requests: u32,
+    pub request_timeout_s: f64,
+    /// Retries of transient HTTP errors, outside the measured window only.
+    pub retry_attempts: u32,
+    pub retry_sleep_s: f64,
+}
+
+/// When a sustained window is long enough (measurement rule 5).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WindowRule {
+    pub min_s: f64,
+    /// The window lasts at least this many times the median E2E.
+    pub min_e2e: f64,
+    pub min_completions: u32,
+    /// The window ends here in any case, and says so.
+    pub max_s: f64,
+}
+
+/// How servers are started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerOptions {
+    pub host: String,
+    /// The port of a single server; `None` picks free ports from `base_port` on.
+    pub port: Option<u16>,
+    pub base_port: u16,
+    pub nginx_port: u16,
+    pub balancer: Balancer,
+    /// Extra arguments, after stripping what the cells set; one argument each, never a shell's.
+    pub args: Vec<String>,
+    /// Raise the listen backlog through a shim; `None` is the stock server.
+    pub backlog: Option<u32>,
+    pub ready_timeout_s: f64,
+    pub bind_timeout_s: f64,
+    /// Start servers one after another with this pause; `None` starts them together.
+    pub startup_delay_s: Option<f64>,
+    /// No token for this long while requests are in flight: the server is wedged and restarted.
+    pub watchdog_s: f64,
+}
+
+/// One effective setting, for the metadata: what it was and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectiveSetting {
+    pub name: String,
+    pub value: String,
+    pub source: String,
+}
+
+/// A whole run, ready to start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub kind: RunKind,
+    pub model: ModelRef,
+    pub workload: Workload,
+    pub servers: ServerOptions,
+    /// In the order they run: cells of one server point stand together.
+    pub cells: Vec<Cell>,
+    pub continue_on_error: bool,
+    pub cell_pause_s: f64,
+    pub settings: Vec<EffectiveSetting>,
+    /// What the user should know before the run: stripped flags, duplicate cells, memory.
+    pub notices: Vec<String>,
+    pub results_dir: PathBuf,
+}

@@ -1,0 +1,3 @@
+//! What differs between macOS and other systems.
+
+pub mod dirs;

@@ -1,0 +1,1 @@
+//! Python interpreters with MLX: found, probed, and the managed environment.

@@ -1,0 +1,1 @@
+//! The table of `MLX_*` settings, their sources and precedence.

@@ -1,0 +1,1 @@
+//! A run's files: one row per finished cell, flushed.
