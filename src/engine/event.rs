@@ -71,6 +71,33 @@ pub struct CellResult {
     pub requests: Vec<RequestSample>,
 }
 
+impl CellResult {
+    /// A cell of which nothing is known yet; whatever happens to it, what is known is kept.
+    pub fn begin(cell: Cell, balancer: Balancer) -> Self {
+        let now = jiff::Timestamp::now();
+        Self {
+            cell,
+            status: CellStatus::Ok,
+            figures: None,
+            flags: Vec::new(),
+            error: None,
+            log_tail: None,
+            servers: Vec::new(),
+            balancer,
+            machine: MachineSummary::default(),
+            times: CellTimes::default(),
+            started_at: now,
+            ended_at: now,
+            requests: Vec::new(),
+        }
+    }
+
+    /// The figure that cells are ranked by; `None` where nothing was measured.
+    pub fn throughput_tps(&self) -> Option<f64> {
+        self.figures.as_ref().map(|figures| figures.throughput_tps)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeLevel {
@@ -149,6 +176,10 @@ pub enum EngineEvent {
         elapsed_s: f64,
         /// From measured cell and load times; `None` before the first.
         left_s: Option<f64>,
+    },
+    /// A search added cells to the plan; they are kept with it, so that a resume knows them.
+    PlanExtended {
+        cells: Vec<Cell>,
     },
     Machine(Box<MachineSample>),
     RunFinished {

@@ -1,1 +1,3 @@
-//! Spreading requests over instances: through nginx, or directly.
+//! Spreading requests over instances: through nginx, or directly by the client.
+
+pub mod nginx;

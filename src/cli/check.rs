@@ -1,0 +1,45 @@
+//! `test`: a quick run that passes or fails.
+
+use std::process::ExitCode;
+
+use super::run::{self, Out};
+use super::session::{Asked, NoMlx, Session};
+use crate::engine::source::Grid;
+use crate::plan::RunKind;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CheckKind {
+    /// One server, one request
+    Single,
+    /// One server, many requests
+    Concurrent,
+    /// Several servers, behind nginx or directly
+    RoundRobin,
+}
+
+impl From<CheckKind> for RunKind {
+    fn from(kind: CheckKind) -> Self {
+        match kind {
+            CheckKind::Single => Self::Single,
+            CheckKind::Concurrent => Self::Concurrent,
+            CheckKind::RoundRobin => Self::RoundRobin,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    pub kind: CheckKind,
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
+/// # Errors
+/// What was asked makes no sense, or the run cannot be started.
+pub async fn run(args: &CheckArgs, out: Out) -> anyhow::Result<ExitCode> {
+    let session = Session::open(&args.asked, NoMlx::Tell).await?;
+    let plan = session.plan(args.kind.into(), &[])?;
+    let recorder = session.record(&plan)?;
+    let cells = Box::new(Grid::new(plan.cells.clone()));
+    run::run(&session, plan, cells, recorder, 0, out).await
+}

@@ -1,0 +1,197 @@
+//! How far a run is, on standard error: a bar on a terminal, one line a cell in a pipe.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::engine::event::{
+    CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel,
+};
+use crate::units::{Secs, TokensPerSec};
+
+/// Folds events into progress.
+pub struct Progress {
+    /// `None` where standard error is no terminal.
+    bar: Option<ProgressBar>,
+    best: Option<f64>,
+    left_s: Option<f64>,
+}
+
+impl Progress {
+    pub fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+            bar.set_style(style());
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Self {
+            bar,
+            best: None,
+            left_s: None,
+        }
+    }
+
+    pub fn apply(&mut self, event: &EngineEvent) {
+        match event {
+            EngineEvent::RunStarted {
+                plan, already_done, ..
+            } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_length(plan.cells.len() as u64);
+                    bar.set_position(u64::from(*already_done));
+                }
+            }
+            EngineEvent::Notice { level, text } => self.say(match level {
+                NoticeLevel::Info => format!("note: {text}"),
+                NoticeLevel::Warning => format!("warning: {text}"),
+                NoticeLevel::Problem => format!("problem: {text}"),
+            }),
+            EngineEvent::ServerStarting { instance, port, .. } => {
+                self.show(format!("starting server {instance} on port {port}"));
+            }
+            EngineEvent::CellStarted { cell, total, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_length(u64::from(*total));
+                }
+                self.show(cell.to_string());
+            }
+            EngineEvent::CellFinished {
+                result,
+                done,
+                total,
+                elapsed_s,
+                left_s,
+            } => {
+                self.left_s = *left_s;
+                self.finished(result);
+                match &self.bar {
+                    Some(bar) => {
+                        bar.set_length(u64::from(*total));
+                        bar.set_position(u64::from(*done));
+                    }
+                    None => eprintln!("{}", line(result, *done, *total, *elapsed_s, *left_s)),
+                }
+            }
+            EngineEvent::RunFinished { .. } => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+            EngineEvent::ServerReady { .. }
+            | EngineEvent::ServerStopped { .. }
+            | EngineEvent::BalancerStarted { .. }
+            | EngineEvent::PlanExtended { .. }
+            | EngineEvent::Machine(_) => {}
+        }
+    }
+
+    /// The running cell's figure so far; shown on a terminal only.
+    pub fn live(&self, live: &LiveSnapshot) {
+        if let (Some(_), Some(cell)) = (&self.bar, &live.cell) {
+            let rate = live
+                .tokens_per_second
+                .map_or_else(String::new, |tps| format!(", now {}", TokensPerSec(tps)));
+            self.show(format!("{cell}: {} in flight{rate}", live.in_flight));
+        }
+    }
+
+    fn finished(&mut self, result: &CellResult) {
+        if result.status == CellStatus::Ok {
+            self.best = match (self.best, result.throughput_tps()) {
+                (Some(best), Some(tps)) => Some(best.max(tps)),
+                (best, tps) => best.or(tps),
+            };
+        }
+        if let Some(error) = &result.error {
+            self.say(format!("error {}: {error}", result.cell));
+        }
+        if let Some(tail) = &result.log_tail {
+            self.say(format!("the server's log ends with:\n{}", indented(tail)));
+        }
+        for flag in &result.flags {
+            self.say(format!("{} {}: {}", flag.kind, result.cell, flag.detail));
+        }
+    }
+
+    fn show(&self, what: String) {
+        if let Some(bar) = &self.bar {
+            let mut message = String::new();
+            if let Some(left_s) = self.left_s {
+                message.push_str(&format!("{} left, ", Secs(left_s)));
+            }
+            if let Some(best) = self.best {
+                message.push_str(&format!("best {}, ", TokensPerSec(best)));
+            }
+            bar.set_message(message + &what);
+        }
+    }
+
+    fn say(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{pos}/{len} [{bar:24}] {elapsed} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+    lines.join("\n")
+}
+
+/// `progress 3/144 (2.1%) elapsed=35.2s last=instances=1 ... concurrency=4 left=1654.0s`
+fn line(result: &CellResult, done: u32, total: u32, elapsed_s: f64, left_s: Option<f64>) -> String {
+    let percent = f64::from(done) / f64::from(total.max(1)) * 100.0;
+    let left = left_s.map_or_else(String::new, |left_s| format!(" left={left_s:.1}s"));
+    format!(
+        "progress {done}/{total} ({percent:.1}%) elapsed={elapsed_s:.1}s last={}{left}",
+        result.cell
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Balancer, Cell, LoadPoint, ServerPoint};
+
+    #[test]
+    fn the_line_of_a_pipe_is_the_python_labs_with_the_time_left_behind() {
+        let cell = Cell {
+            index: 2,
+            point: ServerPoint {
+                instances: 1,
+                decode_concurrency: Some(8),
+                prompt_concurrency: Some(2),
+                flags: Vec::new(),
+            },
+            load: LoadPoint {
+                concurrency: 4,
+                requests: None,
+                max_tokens: 128,
+                prompt_tokens: None,
+            },
+            repeat: 1,
+        };
+        let result = CellResult::begin(cell, Balancer::Direct);
+        assert_eq!(
+            line(&result, 3, 144, 35.24, None),
+            "progress 3/144 (2.1%) elapsed=35.2s last=instances=1 decode_concurrency=8 \
+             prompt_concurrency=2 concurrency=4"
+        );
+        assert!(line(&result, 3, 144, 35.24, Some(60.0)).ends_with("concurrency=4 left=60.0s"));
+    }
+}

@@ -1,0 +1,183 @@
+//! What quick, checks and sweeps have in common: from what was asked to what can be run.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::{Interrupted, Usage};
+use super::interrupt::Interrupts;
+use crate::engine::balance::find::find_nginx;
+use crate::engine::server::launch::Launcher;
+use crate::models::{self, ModelError};
+use crate::monitor::info::MachineInfo;
+use crate::plan::ModelRef;
+use crate::plan::known_flags::KnownFlags;
+use crate::platform::dirs;
+use crate::python::{self, Interpreter, PythonError, ServerProbe};
+use crate::settings::{Overrides, SavedSettings, Settings, Sources, Var};
+use crate::store::Provenance;
+
+/// The model where none was chosen: made on disk in a moment, and labelled synthetic everywhere.
+pub const DEFAULT_MODEL: &str = "synthetic:tiny";
+
+/// What every running subcommand takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Asked {
+    /// A local model folder, a Hugging Face repo, or `synthetic:NAME` (`MLX_MODEL_PATH`)
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The Python interpreter that runs the server (`MLX_PYTHON`)
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<String>,
+    /// More arguments for the server, separated by commas (`MLX_SERVER_ARGS`)
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub server_args: Option<String>,
+    /// Settings as `KEY=VALUE`; `--help` lists them
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+}
+
+impl Asked {
+    /// The effective settings, from every source.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let mut edited = Vec::new();
+        for (var, text) in [
+            (Var::ModelPath, &self.model),
+            (Var::Python, &self.python),
+            (Var::ServerArgs, &self.server_args),
+        ] {
+            if let Some(text) = text {
+                edited.push((var, text.clone()));
+            }
+        }
+        let overrides = Overrides::from_words(&self.overrides).map_err(|e| Usage::all(&e))?;
+        let saved = match dirs::settings_file() {
+            Some(file) => {
+                let (saved, problem) = SavedSettings::load(&file);
+                if let Some(problem) = problem {
+                    eprintln!("warning: {problem}");
+                }
+                saved
+            }
+            None => SavedSettings::default(),
+        };
+        let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+        let sources = Sources {
+            edited,
+            overrides,
+            environment: std::env::vars_os().map(|(k, v)| (text(k), text(v))).collect(),
+            saved,
+        };
+        let settings = Settings::resolve(&sources).map_err(|e| Usage::all(&e))?;
+        for warning in &settings.warnings {
+            eprintln!("warning: {warning}");
+        }
+        Ok(settings)
+    }
+}
+
+/// What to do where no Python has MLX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoMlx {
+    /// Say how to get it.
+    Tell,
+    /// Make the managed environment.
+    SetUp,
+}
+
+/// A Python with the server, a model, and what else of this machine a run needs.
+#[derive(Debug)]
+pub struct Session {
+    pub settings: Settings,
+    pub model: ModelRef,
+    pub interpreter: Interpreter,
+    pub server: ServerProbe,
+    pub known: KnownFlags,
+    pub nginx: Option<PathBuf>,
+}
+
+impl Session {
+    /// Finds, or makes, all that a run needs. Ctrl-C meanwhile leaves nothing half-made.
+    ///
+    /// # Errors
+    /// A wrong setting or model, no Python with MLX, a server that does not start at all, or the
+    /// user's Ctrl-C.
+    pub async fn open(asked: &Asked, no_mlx: NoMlx) -> anyhow::Result<Self> {
+        let settings = asked.settings()?;
+        let cancel = CancellationToken::new();
+        let mut interrupts = Interrupts::listen()?;
+        let opening = Self::make(settings, no_mlx, &cancel);
+        tokio::pin!(opening);
+        let mut asked_to_stop = false;
+        loop {
+            tokio::select! {
+                opened = &mut opening => {
+                    return if asked_to_stop { Err(Interrupted.into()) } else { opened };
+                }
+                () = interrupts.next() => {
+                    asked_to_stop = true;
+                    cancel.cancel();
+                }
+            }
+        }
+    }
+
+    async fn make(
+        settings: Settings,
+        no_mlx: NoMlx,
+        cancel: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        // A wrong model is told before minutes are spent on Python.
+        let wanted = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL).to_owned();
+        let model = model(&wanted, cancel).await?;
+        let chosen = settings.path(Var::Python).map(Path::to_owned);
+        let interpreter = match python::choose(chosen.as_deref()).await {
+            Err(PythonError::NoneFound { .. }) if no_mlx == NoMlx::SetUp => {
+                super::setup::managed(cancel).await?
+            }
+            found => found.map_err(|error| Usage::of(&error))?,
+        };
+        let server = python::server_probe(&interpreter.exe).await?;
+        let known = KnownFlags::from_help(&server.help);
+        let nginx = find_nginx(settings.path(Var::NginxBin).and_then(Path::to_str));
+        Ok(Self {
+            settings,
+            model,
+            interpreter,
+            server,
+            known,
+            nginx,
+        })
+    }
+
+    pub fn launcher(&self) -> Launcher {
+        Launcher {
+            python: self.interpreter.exe.clone(),
+            module_args: self.server.module_args.clone(),
+        }
+    }
+
+    /// What a run's files say of where its figures come from.
+    pub fn provenance(&self) -> Provenance {
+        let folder = Path::new(&self.model.path);
+        let described = folder.is_dir().then(|| models::describe(folder));
+        Provenance {
+            machine: json!(MachineInfo::read()),
+            software: json!({
+                "python": self.server.python,
+                "mlx": self.server.mlx,
+                "mlx_lm": self.server.mlx_lm,
+                "backend": self.interpreter.backend,
+                "interpreter": self.interpreter.exe,
+                "nginx": self.nginx,
+            }),
+            model: json!({
+                "label": self.model.label,
+                "path": self.model.path,
+                "synthetic": self.model.synthetic,
+                "description": described,
+            }),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `sweep`: a grid of cells, its dry run, and going on with an interrupted one.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::failure::Usage;
+use super::run::{self, Out};
+use super::session::{Asked, NoMlx, Session};
+use crate::engine::source::Grid;
+use crate::plan::axis::Axis;
+use crate::plan::{Plan, RunKind};
+use crate::settings::Var;
+use crate::store::{self, Recorder};
+use crate::units::Secs;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SweepKind {
+    /// Decode × prompt concurrency, one server a cell
+    Concurrency,
+    /// Max tokens × request concurrency over several servers
+    RoundRobin,
+    /// Instances × decode × prompt × request concurrency
+    Full,
+    /// The axes given with --axis
+    Custom,
+}
+
+impl From<SweepKind> for RunKind {
+    fn from(kind: SweepKind) -> Self {
+        match kind {
+            SweepKind::Concurrency => Self::ConcurrencySweep,
+            SweepKind::RoundRobin => Self::RoundRobinSweep,
+            SweepKind::Full => Self::FullSweep,
+            SweepKind::Custom => Self::CustomSweep,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SweepArgs {
+    pub kind: SweepKind,
+    #[command(flatten)]
+    pub asked: Asked,
+    /// An axis and its values: concurrency=1..64x2, or any flag: prefill-step-size='512|2048'
+    #[arg(long, value_name = "NAME=LIST", allow_hyphen_values = true)]
+    pub axis: Vec<String>,
+    /// Show the cells, the server starts, the time and every command line; start nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on with an interrupted run; finished cells are not repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["axis", "dry_run"])]
+    pub resume: Option<PathBuf>,
+}
+
+/// # Errors
+/// What was asked makes no sense, or the run cannot be started.
+pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &args.resume {
+        return resume(args, file, out).await;
+    }
+    let session = Session::open(&args.asked, NoMlx::Tell).await?;
+    let plan = session.plan(args.kind.into(), &args.axis)?;
+    if args.dry_run {
+        print!("{}", dry_run(&session, &plan));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let recorder = session.record(&plan)?;
+    let cells = Box::new(Grid::new(plan.cells.clone()));
+    run::run(&session, plan, cells, recorder, 0, out).await
+}
+
+async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitCode> {
+    let resumed = store::resume::open(file).map_err(|error| Usage::of(&error))?;
+    let left = resumed.remaining();
+    let done = resumed.done.len() as u32;
+    if left.is_empty() {
+        println!("nothing is left to do: all {done} cells of {} are there", file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = resumed.plan.clone();
+    let mut asked = args.asked.clone();
+    // The model is the run's own: rows of two models do not belong into one file.
+    asked.model = Some(plan.model.path.clone());
+    let session = Session::open(&asked, NoMlx::Tell).await?;
+    let recorder = Recorder::resume(resumed, session.provenance(), &jiff::Zoned::now())?
+        .with_requests(session.settings.is_on(Var::RequestsCsv));
+    eprintln!("{done} cells are there, {} are left", left.len());
+    run::run(&session, plan, Box::new(Grid::new(left)), recorder, done, out).await
+}

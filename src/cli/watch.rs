@@ -1,0 +1,76 @@
+//! Following a run from a terminal: its events, its live figure, and the user's Ctrl-C.
+
+use std::io::Write as _;
+
+use crate::engine::Handle;
+use crate::engine::command::EngineCommand;
+use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes};
+
+use super::interrupt::Interrupts;
+use super::progress::Progress;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub end: RunEnd,
+    pub best: Option<CellResult>,
+    pub times: RunTimes,
+    pub results: Vec<CellResult>,
+}
+
+/// Follows `handle` to its end. The first Ctrl-C stops the run cleanly, the second ends us at
+/// once; the supervisors then end the servers.
+///
+/// # Errors
+/// Signals cannot be handled, or the engine ended without saying so.
+pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Outcome> {
+    let mut interrupts = Interrupts::listen()?;
+    let mut progress = Progress::new();
+    let mut results = Vec::new();
+    let mut finished = None;
+    let mut stopping = false;
+    let mut live = handle.live.clone();
+    loop {
+        tokio::select! {
+            event = handle.events.recv() => {
+                let Some(event) = event else { break };
+                if print_events {
+                    print(&event)?;
+                }
+                progress.apply(&event);
+                match event {
+                    EngineEvent::CellFinished { result, .. } => results.push(*result),
+                    EngineEvent::RunFinished { end, best, times } => {
+                        finished = Some((end, best.map(|best| *best), times));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(()) = live.changed() => progress.live(&live.borrow_and_update().clone()),
+            () = interrupts.next() => {
+                if stopping {
+                    std::process::exit(130);
+                }
+                stopping = true;
+                eprintln!("stopping: servers are ended, finished cells stay; again to quit at once");
+                let _ = handle.commands.send(EngineCommand::Stop).await;
+            }
+        }
+    }
+    tokio::task::block_in_place(|| handle.join());
+    let (end, best, times) =
+        finished.ok_or_else(|| anyhow::anyhow!("the engine ended without a result"))?;
+    Ok(Outcome {
+        end,
+        best,
+        times,
+        results,
+    })
+}
+
+/// A reader that has gone (`| head`) ends the listing, not the run.
+fn print(event: &EngineEvent) -> anyhow::Result<()> {
+    let line = serde_json::to_string(event)?;
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    Ok(())
+}

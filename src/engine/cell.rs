@@ -1,0 +1,266 @@
+//! Measuring one cell: servers, proof, warm-up, load, liveness, figures.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::error::EngineError;
+use super::event::{CellResult, CellStatus};
+use super::load::live::Live;
+use super::load::probe::{self, Retry, WarmUp};
+use super::load::prompts::{PromptText, TokenScale};
+use super::load::schedule::{self, Amount, LoadSpec};
+use super::load::target::Target;
+use super::run::Runner;
+use super::server::log;
+use super::server::pool::Server;
+use super::server::readiness::Hopeless;
+use crate::measure::outcome::LoadOutcome;
+use crate::measure::verdict::{self, Context};
+use crate::measure::{figures, figures::Flag, figures::FlagKind};
+use crate::plan::{Balancer, Cell};
+
+/// Lines of a failed server's log that are kept with the cell.
+const LOG_LINES: usize = 30;
+
+/// A warm-up compiles kernels and fills caches; that takes a few tokens, not a whole answer.
+const WARM_UP_TOKENS: u32 = 16;
+
+impl Runner {
+    /// Measures `result.cell` and fills `result` in as far as it gets.
+    ///
+    /// # Errors
+    /// The cell could not be measured; `result` holds what is known all the same.
+    pub(super) async fn measure(
+        &mut self,
+        result: &mut CellResult,
+        token: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        let cell = result.cell.clone();
+        let begun = Instant::now();
+        let provided = tokio::select! {
+            biased;
+            () = token.cancelled() => Err(EngineError::Cancelled),
+            provided = self.provide(&cell) => provided,
+        };
+        result.times.load_s = begun.elapsed().as_secs_f64();
+        let measured = match provided {
+            Ok(()) => self.with_servers(&cell, result, token).await,
+            Err(error) => Err(error),
+        };
+        match &measured {
+            Ok(()) | Err(EngineError::Store { .. } | EngineError::PointFailed { .. }) => {}
+            Err(EngineError::Cancelled) => {
+                // A server goes on with an answer that is not streamed after we have left.
+                if !self.plan.workload.stream {
+                    self.pool.discard(&self.emitter).await?;
+                }
+            }
+            Err(_) => {
+                result.log_tail = self.pool.suspect_log().map(|path| log::tail(path, LOG_LINES));
+                // Whatever broke it, the next cell gets servers that are known to be sound.
+                self.pool.discard(&self.emitter).await?;
+            }
+        }
+        measured
+    }
+
+    async fn with_servers(
+        &mut self,
+        cell: &Cell,
+        result: &mut CellResult,
+        token: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        result.servers = self.pool.proofs(&self.plan, cell);
+        let target = self.target()?;
+
+        let begun = Instant::now();
+        self.guarded(token, self.warm_up(cell, &target)).await?;
+        result.times.warmup_s = begun.elapsed().as_secs_f64();
+
+        let spec = self.spec(cell);
+        let live = Live::new(self.live.clone());
+        self.live.send_modify(|snapshot| snapshot.cell = Some(cell.clone()));
+        self.lock_samples().clear();
+        let begun = Instant::now();
+        let load = schedule::run(&spec, &target, &live, token);
+        let outcome = tokio::select! {
+            biased;
+            waited_s = self.wedged(&live) => Err(EngineError::Wedged {
+                waited_s,
+                in_flight: live.in_flight(),
+                why: self.pool.suspect_log().and_then(log::cause).map(|c| c.text().to_owned()),
+            }),
+            outcome = self.guarded(token, async { Ok(load.await) }) => outcome,
+        };
+        result.times.measure_s = begun.elapsed().as_secs_f64();
+        let outcome = outcome?;
+
+        let dead = self.guarded(token, self.alive()).await.err();
+        self.judge(cell, result, outcome, dead);
+        if result.flags.iter().any(|flag| flag.kind == FlagKind::ServerNotAlive) {
+            result.log_tail = self.pool.suspect_log().map(|path| log::tail(path, LOG_LINES));
+            self.pool.discard(&self.emitter).await?;
+        }
+        Ok(())
+    }
+
+    /// `work`, unless the cell is cut short, or a server or the balancer is lost meanwhile.
+    async fn guarded<T>(
+        &self,
+        token: &CancellationToken,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let balancer_ended = async {
+            match &self.nginx {
+                Some(nginx) => nginx.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = token.cancelled() => Err(EngineError::Cancelled),
+            (server, why) = self.pool.lost() => Err(lost(server, &why)),
+            how = balancer_ended => Err(EngineError::Nginx { why: format!("nginx ended: {how}") }),
+            done = work => done,
+        }
+    }
+
+    /// Where this cell's requests go. Kept over the cells of a point, since it learns the pace of
+    /// handshakes that its servers bear.
+    fn target(&mut self) -> Result<Target, EngineError> {
+        let addresses = self.pool.addresses();
+        if let Some((known, target)) = &self.known_target
+            && *known == addresses
+        {
+            return Ok(target.clone());
+        }
+        let backlog = self.plan.servers.backlog.unwrap_or(super::load::pacing::STOCK_BACKLOG);
+        let target = match &self.nginx {
+            Some(nginx) if self.balancer() == Balancer::Nginx => {
+                Target::balanced(nginx.address, &addresses, backlog)
+            }
+            _ => Target::direct_with_backlog(&addresses, backlog),
+        };
+        let target = target.map_err(|error| EngineError::NotAlive {
+            why: error.to_string(),
+        })?;
+        self.known_target = Some((addresses, target.clone()));
+        Ok(target)
+    }
+
+    fn prompt(&self, tokens: Option<u32>) -> PromptText {
+        PromptText {
+            text: self.plan.workload.prompt.clone(),
+            tokens,
+            scale: if self.plan.model.synthetic {
+                TokenScale::SYNTHETIC
+            } else {
+                TokenScale::PROSE
+            },
+            identical: self.plan.workload.identical_prompts,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.plan.workload.request_timeout_s)
+    }
+
+    /// Proves each server alive, then warms all up with the very sampling that is measured.
+    async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<(), EngineError> {
+        self.alive().await?;
+        let workload = &self.plan.workload;
+        let warm_up = WarmUp {
+            requests: workload.warmup_requests,
+            max_tokens: cell.load.max_tokens.min(WARM_UP_TOKENS),
+            temperature: workload.temperature,
+            stream: workload.stream,
+            prompt: self.prompt(cell.load.prompt_tokens),
+            prompts: Arc::clone(&self.prompts),
+            timeout: self.timeout(),
+            retry: Retry {
+                attempts: workload.retry_attempts,
+                sleep: Duration::from_secs_f64(workload.retry_sleep_s),
+            },
+        };
+        probe::warm_up(target, &warm_up)
+            .await
+            .map_err(|error| EngineError::NotAlive {
+                why: format!("the warm-up failed: {error}"),
+            })?;
+        Ok(())
+    }
+
+    /// A one-token completion from each server, past the balancer.
+    async fn alive(&self) -> Result<(), EngineError> {
+        let temperature = self.plan.workload.temperature;
+        let each = self.pool.servers().iter().map(|server| async move {
+            probe::one_token(server.address, temperature, self.timeout())
+                .await
+                .map_err(|error| EngineError::NotAlive {
+                    why: format!("server {}: {error}", server.instance),
+                })
+        });
+        try_join_all(each).await.map(|_| ())
+    }
+
+    fn spec(&self, cell: &Cell) -> LoadSpec {
+        let workload = &self.plan.workload;
+        LoadSpec {
+            concurrency: cell.load.concurrency,
+            amount: match cell.load.requests {
+                Some(requests) => Amount::Fixed(requests),
+                None => Amount::Sustained(workload.window),
+            },
+            max_tokens: cell.load.max_tokens,
+            temperature: workload.temperature,
+            stream: workload.stream,
+            prompt: self.prompt(cell.load.prompt_tokens),
+            prompts: Arc::clone(&self.prompts),
+            timeout: self.timeout(),
+        }
+    }
+
+    /// Resolves when no server has given a sign of work for too long: a hang known upstream, in
+    /// which the process lives on at a few percent of a core.
+    async fn wedged(&self, live: &Live) -> f64 {
+        // An answer that is not streamed gives no sign before its end.
+        let limit_s = if self.plan.workload.stream {
+            self.plan.servers.watchdog_s
+        } else {
+            self.plan.workload.request_timeout_s + self.plan.servers.watchdog_s
+        };
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Some(stalled_s) = live.stalled_s().filter(|s| *s > limit_s) {
+                return stalled_s;
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        cell: &Cell,
+        result: &mut CellResult,
+        outcome: LoadOutcome,
+        dead: Option<EngineError>,
+    ) {
+    }
+}
+
+fn lost(server: &Server, why: &Hopeless) -> EngineError {
+    let cause = log::cause(&server.log).map(|cause| cause.text().to_owned());
+    match why {
+        Hopeless::Ended(ended) => EngineError::Died {
+            how: format!("server {}: {}", server.instance, ended.describe()),
+            why: cause,
+        },
+        Hopeless::Log(_) => EngineError::ThreadDied { why: cause },
+    }
+}

@@ -1,0 +1,121 @@
+//! What can go wrong with servers, each with what happened, why, and what to do next.
+
+use std::path::PathBuf;
+
+use super::server::ports::Holder;
+
+/// A failure to start or keep a server, a balancer or a run.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    #[error(
+        "port {port} is taken by {}. Stop that process, or choose another port with {setting}",
+        named(.holders)
+    )]
+    PortTaken {
+        port: u16,
+        holders: Vec<Holder>,
+        setting: &'static str,
+    },
+
+    #[error(
+        "no free port from {from} on. Choose another range with {setting}, or end what holds them"
+    )]
+    NoFreePort { from: u16, setting: &'static str },
+
+    #[error(
+        "port {port} is answered by {} and not by the server we started, so its figures would be \
+         another program's",
+        named(.holders)
+    )]
+    NotOurs { port: u16, holders: Vec<Holder> },
+
+    #[error("{program} could not be started: {why}")]
+    Spawn { program: PathBuf, why: String },
+
+    #[error(
+        "the server's Python has no mlx_lm: {why}. Run `mlx-throughput-lab setup`, or name a \
+         Python that has it with MLX_PYTHON"
+    )]
+    NoMlx { why: String },
+
+    #[error("mlx_lm.server refused its arguments: {why}. See `mlx-throughput-lab doctor` for the installed version")]
+    BadArguments { why: String },
+
+    #[error(
+        "the server could not load the model: {why}. Check MLX_MODEL_PATH; \
+         `mlx-throughput-lab models list` shows what is on disk"
+    )]
+    Model { why: String },
+
+    #[error("the server ended: {how}{}", because(.why))]
+    Died { how: String, why: Option<String> },
+
+    #[error(
+        "the server's generation thread died{}; the process stays, but can answer nothing more",
+        because(.why)
+    )]
+    ThreadDied { why: Option<String> },
+
+    #[error(
+        "the server opened no port within {waited_s:.0} s{}. Raise MLX_SERVER_BIND_TIMEOUT if \
+         this machine is slow",
+        because(.why)
+    )]
+    BindTimeout { waited_s: f64, why: Option<String> },
+
+    #[error(
+        "the model did not answer within {waited_s:.0} s{}. Raise MLX_READY_TIMEOUT if it is \
+         large or still being downloaded",
+        because(.why)
+    )]
+    ReadyTimeout { waited_s: f64, why: Option<String> },
+
+    #[error(
+        "no token for {waited_s:.0} s while {in_flight} requests waited: the server is wedged{}. \
+         It is restarted for the next cell; MLX_WATCHDOG_S sets how long to wait",
+        because(.why)
+    )]
+    Wedged {
+        waited_s: f64,
+        in_flight: u32,
+        why: Option<String>,
+    },
+
+    #[error("not tried again, since its servers did not start: {why}")]
+    PointFailed { why: String },
+
+    #[error("a server does not answer a one-token request: {why}")]
+    NotAlive { why: String },
+
+    #[error("nginx could not be used: {why}. Install it, or set MLX_BALANCER=direct")]
+    Nginx { why: String },
+
+    #[error("the results could not be written: {why}")]
+    Store { why: String },
+
+    #[error("stopped")]
+    Cancelled,
+}
+
+impl EngineError {
+    /// True where every server of the run would fail alike, so that going on is no use.
+    pub fn concerns_every_cell(&self) -> bool {
+        matches!(
+            self,
+            Self::NoMlx { .. } | Self::Model { .. } | Self::Spawn { .. } | Self::PortTaken { .. }
+        )
+    }
+}
+
+fn named(holders: &[Holder]) -> String {
+    if holders.is_empty() {
+        return "a process of another user".to_owned();
+    }
+    let names: Vec<String> = holders.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+fn because(why: &Option<String>) -> String {
+    why.as_ref()
+        .map_or_else(String::new, |why| format!(". Its log says: {why}"))
+}

@@ -1,0 +1,315 @@
+//! One run from its first server to its last row.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Run;
+use super::balance::nginx::Nginx;
+use super::control::Control;
+use super::emitter::Emitter;
+use super::error::EngineError;
+use super::event::{
+    CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
+};
+use super::load::prompts::PromptSource;
+use super::load::target::Target;
+use super::server::pool::{Environment, Pool};
+use super::source::CellSource;
+use crate::monitor::sample::MachineSample;
+use crate::monitor::{sampler, summary};
+use crate::plan::{Balancer, Cell, Plan, ServerPoint, estimate};
+
+/// The machine is looked at once a second (product.md section 6).
+const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
+
+pub(super) struct Runner {
+    pub(super) plan: Plan,
+    pub(super) pool: Pool,
+    pub(super) nginx: Option<Nginx>,
+    pub(super) emitter: Emitter,
+    pub(super) live: watch::Sender<LiveSnapshot>,
+    pub(super) environment: Environment,
+    /// One a run, so that no two requests of it share a prompt.
+    pub(super) prompts: Arc<PromptSource>,
+    /// Where the running servers are reached, and what was learned of them.
+    pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
+    nginx_binary: Option<PathBuf>,
+    cells: Box<dyn CellSource>,
+    already_done: u32,
+    control: Control,
+    /// Samples of the running cell.
+    pub(super) samples: Arc<Mutex<Vec<MachineSample>>>,
+    pids: watch::Receiver<Vec<(u32, u32)>>,
+    /// Points whose servers did not start, with the reason: they are not tried for every cell.
+    failed_points: HashMap<(ServerPoint, u32), String>,
+    results: Vec<CellResult>,
+    started: Instant,
+}
+
+impl Runner {
+    pub fn new(
+        run: Run,
+        environment: Environment,
+        nginx_binary: Option<PathBuf>,
+        emitter: Emitter,
+        control: Control,
+        live: watch::Sender<LiveSnapshot>,
+    ) -> Self {
+        let (tell_pids, pids) = watch::channel(Vec::new());
+        Self {
+            plan: run.plan,
+            pool: Pool::new(environment.clone(), tell_pids),
+            nginx: None,
+            emitter,
+            live,
+            environment,
+            prompts: PromptSource::new(),
+            known_target: None,
+            nginx_binary,
+            cells: run.cells,
+            already_done: run.already_done,
+            control,
+            samples: Arc::default(),
+            pids,
+            failed_points: HashMap::new(),
+            results: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Runs every cell, then ends every process. Always emits `RunFinished` last.
+    pub async fn run(mut self) {
+        let machine = self.watch_machine();
+        let end = match self.cells().await {
+            Ok(end) => end,
+            Err(EngineError::Cancelled) => RunEnd::Stopped,
+            Err(error) => RunEnd::Failed(error.to_string()),
+        };
+        let _ = self.pool.discard(&self.emitter).await;
+        if let Some(nginx) = self.nginx.take() {
+            nginx.stop().await;
+        }
+        machine.abort();
+        self.environment.tracker.close();
+        // Also the servers that were dropped half-started: each supervisor ends within a second.
+        let gone = tokio::time::timeout(Duration::from_secs(5), self.environment.tracker.wait());
+        if gone.await.is_err() {
+            tracing::error!("a supervisor did not end within 5 s");
+        }
+        let finished = EngineEvent::RunFinished {
+            end,
+            best: best(&self.results).cloned().map(Box::new),
+            times: self.times(),
+        };
+        if let Err(error) = self.emitter.emit(finished).await {
+            tracing::error!("{error}");
+        }
+    }
+
+    async fn cells(&mut self) -> Result<RunEnd, EngineError> {
+        self.emitter
+            .emit(EngineEvent::RunStarted {
+                plan: Box::new(self.plan.clone()),
+                already_done: self.already_done,
+                started_at: Timestamp::now(),
+            })
+            .await?;
+        for text in self.plan.notices.clone() {
+            self.emitter.notice(NoticeLevel::Warning, text).await?;
+        }
+        loop {
+            self.control.go().await;
+            if self.control.stop.is_cancelled() {
+                return Ok(RunEnd::Stopped);
+            }
+            let Some(cell) = self.cells.next(&self.results) else {
+                return Ok(RunEnd::Completed);
+            };
+            if let Some(why) = self.one(cell).await? {
+                return Ok(RunEnd::Failed(why));
+            }
+            let pause = Duration::from_secs_f64(self.plan.cell_pause_s);
+            tokio::select! {
+                () = self.control.stop.cancelled() => {}
+                // The user asked for this pause (MLX_CELL_PAUSE_S).
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    fn done(&self) -> u32 {
+        self.already_done + self.results.len() as u32
+    }
+
+    /// Runs one cell and tells of it; gives the reason why the run cannot go on, if so.
+    async fn one(&mut self, cell: Cell) -> Result<Option<String>, EngineError> {
+        let total = self.done() + 1 + self.cells.known().len() as u32;
+        self.emitter
+            .emit(EngineEvent::CellStarted {
+                cell: cell.clone(),
+                done: self.done(),
+                total,
+            })
+            .await?;
+        let token = self.control.next_cell();
+        let begun = Instant::now();
+        self.lock_samples().clear();
+        let mut result = CellResult::begin(cell, self.balancer());
+        let ended = self.measure(&mut result, &token).await;
+        self.live.send_replace(LiveSnapshot::default());
+        let mut fatal = None;
+        match ended {
+            Ok(()) => {}
+            Err(error @ EngineError::Store { .. }) => return Err(error),
+            // A cell cut short by the end of the run is not a finished cell: resume repeats it.
+            Err(EngineError::Cancelled) if self.control.stop.is_cancelled() => {
+                return Err(EngineError::Cancelled);
+            }
+            Err(EngineError::Cancelled) => {
+                result.status = CellStatus::Skipped;
+                result.error = Some("skipped".to_owned());
+            }
+            Err(error) => {
+                if error.concerns_every_cell() && !self.results.iter().any(measured) {
+                    fatal = Some(error.to_string());
+                }
+                result.status = CellStatus::Failed;
+                result.error = Some(error.to_string());
+            }
+        }
+        result.machine = summary::summarise(&self.lock_samples());
+        result.ended_at = Timestamp::now();
+        let known_s = result.times.load_s + result.times.warmup_s + result.times.measure_s;
+        result.times.rest_s = (begun.elapsed().as_secs_f64() - known_s).max(0.0);
+        let failed = result.status == CellStatus::Failed;
+        let why = result.error.clone();
+        self.results.push(result.clone());
+        let left = self.cells.known();
+        let times: Vec<CellTimes> = self.results.iter().map(|r| r.times).collect();
+        self.emitter
+            .emit(EngineEvent::CellFinished {
+                result: Box::new(result),
+                done: self.done(),
+                total: self.done() + left.len() as u32,
+                elapsed_s: self.started.elapsed().as_secs_f64(),
+                left_s: estimate::time_left_s(&times, self.last_cell(), &left),
+            })
+            .await?;
+        if failed && !self.plan.continue_on_error {
+            fatal = why;
+        }
+        Ok(fatal)
+    }
+
+    fn last_cell(&self) -> Option<&Cell> {
+        self.results.last().map(|result| &result.cell)
+    }
+
+    pub(super) fn balancer(&self) -> Balancer {
+        self.plan.servers.balancer
+    }
+
+    /// Starts what the cell needs. A point whose servers failed once is not tried again.
+    pub(super) async fn provide(&mut self, cell: &Cell) -> Result<(), EngineError> {
+        let key = (cell.point.clone(), cell.repeat);
+        if let Some(why) = self.failed_points.get(&key) {
+            return Err(EngineError::PointFailed { why: why.clone() });
+        }
+        if let Err(error) = self.pool.provide(&self.plan, cell, &self.emitter).await {
+            if !matches!(error, EngineError::Store { .. } | EngineError::Cancelled) {
+                self.failed_points.insert(key, error.to_string());
+            }
+            return Err(error);
+        }
+        if self.balancer() == Balancer::Nginx {
+            self.provide_nginx().await?;
+        }
+        Ok(())
+    }
+
+    async fn provide_nginx(&mut self) -> Result<(), EngineError> {
+        let upstreams = self.pool.addresses();
+        if self.nginx.as_ref().is_some_and(|nginx| nginx.serves(&upstreams)) {
+            return Ok(());
+        }
+        if let Some(old) = self.nginx.take() {
+            old.stop().await;
+        }
+        let binary = self.nginx_binary.as_deref().ok_or(EngineError::Nginx {
+            why: "no nginx was found".to_owned(),
+        })?;
+        let nginx = Nginx::start(binary, &self.plan, upstreams, &self.environment).await?;
+        let (asked, port) = (self.plan.servers.nginx_port, nginx.address.port());
+        if asked != port {
+            let text = format!("port {asked} (MLX_NGINX_PORT) is taken; nginx listens on {port}");
+            self.emitter.notice(NoticeLevel::Info, text).await?;
+        }
+        self.emitter
+            .emit(EngineEvent::BalancerStarted {
+                balancer: Balancer::Nginx,
+                port: Some(port),
+                command: nginx.command.clone(),
+            })
+            .await?;
+        self.nginx = Some(nginx);
+        Ok(())
+    }
+
+    /// Keeps the machine's samples for the running cell and tells of them.
+    fn watch_machine(&self) -> tokio::task::JoinHandle<()> {
+        let mut handle = sampler::spawn(self.started, SAMPLE_PERIOD, self.pids.clone());
+        let samples = Arc::clone(&self.samples);
+        let emitter = self.emitter.clone();
+        tokio::spawn(async move {
+            while let Some(sample) = handle.samples.recv().await {
+                samples
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(sample.clone());
+                if let Err(error) = emitter.emit(EngineEvent::Machine(Box::new(sample))).await {
+                    // The next row will fail alike, and ends the run.
+                    tracing::warn!("{error}");
+                }
+            }
+        })
+    }
+
+    pub(super) fn lock_samples(&self) -> MutexGuard<'_, Vec<MachineSample>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn times(&self) -> RunTimes {
+        let mut times = RunTimes {
+            total_s: self.started.elapsed().as_secs_f64(),
+            server_starts: self.pool.starts(),
+            ..RunTimes::default()
+        };
+        for result in &self.results {
+            times.load_s += result.times.load_s;
+            times.warmup_s += result.times.warmup_s;
+            times.measure_s += result.times.measure_s;
+        }
+        times.rest_s = times.total_s - times.load_s - times.warmup_s - times.measure_s;
+        times
+    }
+}
+
+fn measured(result: &CellResult) -> bool {
+    result.figures.is_some()
+}
+
+/// The valid cell with the most tokens per second.
+pub fn best(results: &[CellResult]) -> Option<&CellResult> {
+    let tps = |result: &CellResult| result.figures.as_ref().map(|f| f.throughput_tps);
+    results
+        .iter()
+        .filter(|result| result.status == CellStatus::Ok)
+        .filter(|result| tps(result).is_some_and(|tps| tps > 0.0))
+        .max_by(|a, b| tps(a).partial_cmp(&tps(b)).unwrap_or(std::cmp::Ordering::Equal))
+}

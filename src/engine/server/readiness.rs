@@ -1,0 +1,177 @@
+//! When a server may be used: our own process listens, and the model has answered.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, getpgid};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::log;
+use super::ports::{self, Holder};
+use super::process::{Ended, Process};
+use crate::engine::error::EngineError;
+use crate::engine::load::probe;
+
+/// A starting server, and how long it may take.
+#[derive(Debug)]
+pub struct Starting<'a> {
+    pub process: &'a Process,
+    pub address: SocketAddr,
+    pub log: &'a Path,
+    /// Sampling of the first request; each new temperature compiles a kernel.
+    pub temperature: f64,
+    pub bind_timeout_s: f64,
+    pub ready_timeout_s: f64,
+}
+
+impl Starting<'_> {
+    /// Waits until the model has answered one token.
+    ///
+    /// `/health` is no sign: it answers while the model still loads, and in older versions after
+    /// the generation thread has died.
+    ///
+    /// # Errors
+    /// The process ended, another process owns the port, the model could not be loaded, or a
+    /// time limit passed; each with the reason from the log.
+    pub async fn ready(&self) -> Result<(), EngineError> {
+        let answered = async {
+            self.bound().await?;
+            self.owned()?;
+            self.answered().await
+        };
+        tokio::select! {
+            result = answered => result,
+            error = self.doomed() => Err(error),
+        }
+    }
+
+    async fn bound(&self) -> Result<(), EngineError> {
+        // No event tells of another process's bind: asking is the only way.
+        let mut tick = interval(Duration::from_millis(50));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let listens = async {
+            loop {
+                tick.tick().await;
+                if TcpStream::connect(self.address).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        timeout(Duration::from_secs_f64(self.bind_timeout_s), listens)
+            .await
+            .map_err(|_| EngineError::BindTimeout {
+                waited_s: self.bind_timeout_s,
+                why: self.reason(),
+            })
+    }
+
+    fn owned(&self) -> Result<(), EngineError> {
+        let holders = ports::holders(self.address.port());
+        if owns_any(self.process.pid(), &holders) {
+            return Ok(());
+        }
+        Err(EngineError::NotOurs {
+            port: self.address.port(),
+            holders,
+        })
+    }
+
+    async fn answered(&self) -> Result<(), EngineError> {
+        let limit = Duration::from_secs_f64(self.ready_timeout_s);
+        let begun = Instant::now();
+        match probe::one_token(self.address, self.temperature, limit).await {
+            Ok(_) => Ok(()),
+            Err(_) if begun.elapsed() >= limit => Err(EngineError::ReadyTimeout {
+                waited_s: self.ready_timeout_s,
+                why: self.reason(),
+            }),
+            Err(error) => Err(match log::cause(self.log) {
+                Some(cause) => cause.into_start_error(&error.to_string()),
+                None => EngineError::NotAlive {
+                    why: error.to_string(),
+                },
+            }),
+        }
+    }
+
+    /// Resolves when the server can never become ready.
+    async fn doomed(&self) -> EngineError {
+        let why = hopeless(self.process, self.log).await;
+        match why {
+            Hopeless::Ended(ended) => match log::cause(self.log) {
+                Some(log::Cause::AddressInUse) => self.port_taken(),
+                Some(cause) => cause.into_start_error(&ended.describe()),
+                None => EngineError::Died {
+                    how: ended.describe(),
+                    why: None,
+                },
+            },
+            Hopeless::Log(log::Cause::AddressInUse) => self.port_taken(),
+            Hopeless::Log(cause) => cause.into_start_error("it can answer nothing"),
+        }
+    }
+
+    fn port_taken(&self) -> EngineError {
+        EngineError::PortTaken {
+            port: self.address.port(),
+            holders: ports::holders(self.address.port()),
+            setting: "MLX_SERVER_BASE_PORT",
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        log::cause(self.log).map(|cause| cause.text().to_owned())
+    }
+}
+
+/// True if `pid`, or a process of the group it leads, is among the holders. Where the system does
+/// not tell who holds the port, nothing speaks against us.
+fn owns_any(pid: u32, holders: &[Holder]) -> bool {
+    let group = |pid: u32| {
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        getpgid(Some(pid)).ok()
+    };
+    let ours = Pid::from_raw(pid.cast_signed());
+    holders.is_empty()
+        || holders
+            .iter()
+            .any(|holder| holder.pid == pid || (ours.is_some() && group(holder.pid) == ours))
+}
+
+/// Why a server will never answer again.
+#[derive(Debug)]
+pub enum Hopeless {
+    Ended(Ended),
+    Log(log::Cause),
+}
+
+/// Resolves when the process has ended, or its log says that it cannot go on although it lives.
+pub fn hopeless<'a>(
+    process: &'a Process,
+    log_file: &'a Path,
+) -> impl Future<Output = Hopeless> + 'a {
+    async move {
+        // A dead generation thread leaves the process alive, and tells only its log.
+        let mut tick = interval(Duration::from_millis(250));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = 0;
+        loop {
+            tokio::select! {
+                ended = process.ended() => return Hopeless::Ended(ended),
+                _ = tick.tick() => {
+                    let length = std::fs::metadata(log_file).map_or(0, |m| m.len());
+                    if length == seen {
+                        continue;
+                    }
+                    seen = length;
+                    if let Some(cause) = log::cause(log_file).filter(log::Cause::is_fatal) {
+                        return Hopeless::Log(cause);
+                    }
+                }
+            }
+        }
+    }
+}

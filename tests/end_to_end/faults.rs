@@ -1,0 +1,109 @@
+//! Servers that fail, ports that are taken, and ends that no one planned.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::lab::{Lab, Watched};
+use crate::{Needs, Test, ensure};
+
+pub const TESTS: &[Test] = &[
+    ("a_broken_model_shows_the_servers_own_error", Needs::Nothing, broken_model),
+    ("a_taken_port_names_its_holder", Needs::Nothing, taken_port),
+    ("a_killed_server_fails_its_cell_alone", Needs::Nothing, killed_server),
+    ("nothing_outlives_a_kill", Needs::Nginx, kill_at_random_moments),
+];
+
+fn broken_model(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let broken = home.path().join("broken");
+    std::fs::create_dir(&broken)?;
+    for file in std::fs::read_dir(&lab.tiny)?.flatten() {
+        std::fs::copy(file.path(), broken.join(file.file_name()))?;
+    }
+    let weights = std::fs::read(broken.join("model.safetensors"))?;
+    std::fs::write(broken.join("model.safetensors"), &weights[..weights.len() / 2])?;
+    let model = broken.to_string_lossy().into_owned();
+    let done = home.run(["test", "single", "--model", &model])?;
+    ensure!(matches!(done.code, Some(1 | 2)), "{:?}\n{}", done.code, done.err);
+    ensure!(done.err.contains("could not load the model"), "{}", done.err);
+    Ok(())
+}
+
+fn taken_port(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port();
+    home.run(["test", "single", &format!("MLX_SERVER_PORT={port}")])?
+        .expect(1)?
+        .says(&port.to_string())?
+        .says(&format!("pid {}", std::process::id()))?
+        .says("MLX_SERVER_PORT")?;
+    // A first port that is only a starting point is passed over.
+    home.run(["test", "single", &format!("MLX_SERVER_BASE_PORT={port}")])?
+        .expect(0)?
+        .says("the next free one is used")?;
+    Ok(())
+}
+
+fn killed_server(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let command = home.command([
+        "--events",
+        "sweep",
+        "custom",
+        "--axis",
+        "concurrency=1,2,3",
+        "MLX_MAX_TOKENS=64",
+        "MLX_REQUESTS_MULTIPLIER=50",
+    ]);
+    let mut watched = Watched::start(command)?;
+    let ready = watched.wait_for("server_ready")?;
+    watched.wait_for("cell_finished")?;
+    watched.wait_for("cell_started")?;
+    let pid = ready["pid"].as_i64().and_then(|pid| Pid::from_raw(pid as i32));
+    kill_process(pid.ok_or("no pid")?, Signal::KILL)?;
+    let failed = watched.wait_for("cell_finished")?;
+    ensure!(failed["result"]["status"] == "failed", "{failed}");
+    let why = failed["result"]["error"].to_string();
+    ensure!(why.contains("killed"), "{why}");
+    let next = watched.wait_for("cell_finished")?;
+    ensure!(next["result"]["status"] == "ok", "{next}");
+    let end = watched.wait_for("run_finished")?;
+    ensure!(end["best"].is_object(), "{end}");
+    let status = watched.child.wait()?;
+    ensure!(status.code() == Some(1), "{status}");
+    lab.nothing_left(Duration::from_secs(2))
+}
+
+fn kill_at_random_moments(lab: &Lab) -> Result<(), Failed> {
+    for _ in 0..4 {
+        let home = lab.home();
+        let command = home.command([
+            "--events",
+            "sweep",
+            "full",
+            "MLX_INSTANCES_LIST=1,2",
+            "MLX_DECODE_CONCURRENCY_LIST=4,8",
+            "MLX_PROMPT_CONCURRENCY_LIST=4",
+            "MLX_CONCURRENCY_LIST=2,8",
+            "MLX_MAX_TOKENS=32",
+            "MLX_REQUESTS_MULTIPLIER=2",
+        ]);
+        let mut watched = Watched::start(command)?;
+        watched.wait_for("server_starting")?;
+        // Any moment will do: loading, proving, warming up, measuring, changing servers.
+        let moment = Duration::from_millis(rand::random_range(0..9_000));
+        std::thread::sleep(moment);
+        watched.signal(Signal::KILL)?;
+        watched.child.wait()?;
+        lab.nothing_left(Duration::from_secs(2))
+            .map_err(|left| format!("killed after {moment:?}: {left:?}"))?;
+        for row in home.csv()? {
+            ensure!(row["status"] == "ok", "a row is whole or not there: {row:?}");
+        }
+    }
+    Ok(())
+}

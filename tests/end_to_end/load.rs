@@ -1,0 +1,90 @@
+//! Many requests at once against the real server, whose listen backlog is 5.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use crate::lab::{Lab, number};
+use crate::{Needs, Test, ensure};
+
+pub const TESTS: &[Test] = &[
+    ("256_streams_lose_none", Needs::Nothing, streamed),
+    ("256_whole_answers_lose_none", Needs::Nothing, whole),
+    ("256_streams_through_nginx_lose_none", Needs::Nginx, through_nginx),
+    ("a_sustained_window_is_reported", Needs::Nothing, sustained),
+];
+
+fn burst(lab: &Lab, more: &[&str]) -> Result<(), Failed> {
+    let home = lab.home();
+    let args = [
+        &[
+            "test",
+            "concurrent",
+            "MLX_NUM_REQUESTS=512",
+            "MLX_CONCURRENCY=256",
+            "MLX_MAX_TOKENS=16",
+        ],
+        more,
+    ]
+    .concat();
+    home.run(args)?.expect(0)?;
+    let row = &home.csv()?[0];
+    ensure!(row["errors"] == "0", "{row:?}");
+    ensure!(number(row, "total_tokens")? == 512.0 * 16.0, "{row:?}");
+    Ok(())
+}
+
+fn streamed(lab: &Lab) -> Result<(), Failed> {
+    burst(lab, &["MLX_STREAM=1", "MLX_BALANCER=direct"])
+}
+
+fn whole(lab: &Lab) -> Result<(), Failed> {
+    burst(lab, &["MLX_STREAM=0", "MLX_BALANCER=direct"])
+}
+
+fn through_nginx(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    home.run([
+        "test",
+        "round-robin",
+        "MLX_SERVER_INSTANCES=2",
+        "MLX_NUM_REQUESTS=256",
+        "MLX_CONCURRENCY=256",
+        "MLX_MAX_TOKENS=16",
+        "MLX_BALANCER=nginx",
+    ])?
+    .expect(0)?;
+    let row = &home.csv()?[0];
+    ensure!(row["errors"] == "0", "{row:?}");
+    ensure!(number(row, "total_tokens")? == 256.0 * 16.0, "{row:?}");
+    Ok(())
+}
+
+fn sustained(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let done = home
+        .run([
+            "sweep",
+            "custom",
+            "--axis",
+            "concurrency=4",
+            "MLX_MAX_TOKENS=16",
+            "MLX_WINDOW_MIN_S=2",
+            "MLX_WINDOW_MIN_COMPLETIONS=8",
+        ])?
+        .expect(0)?;
+    let row = &home.csv()?[0];
+    ensure!(row["mode"] == "sustained", "{row:?}");
+    let window_s = number(row, "window_s")?;
+    ensure!((2.0..20.0).contains(&window_s), "{row:?}");
+    let (window, batch) = (number(row, "throughput_tps")?, number(row, "batch_tps")?);
+    ensure!(window > 0.0 && batch > 0.0, "{row:?}");
+    // The window leaves ramp-up and drain out, so it is not below the batch by much.
+    ensure!(window > batch * 0.8, "window {window}, batch {batch}");
+    ensure!(number(row, "cached_tokens")? <= number(row, "prompt_tokens")?, "{row:?}");
+    // The machine was looked at each second.
+    let samples = crate::lab::read_csv(&home.result_file(".machine.csv")?)?;
+    ensure!(samples.len() >= 2, "{} samples; {:?}", samples.len(), done.elapsed);
+    ensure!(number(row, "servers_memory_peak_bytes")? > 1e7, "{row:?}");
+    lab.nothing_left(Duration::from_secs(2))
+}
