@@ -1,1 +1,7 @@
-//! Models on disk: found, described, made.
+//! Models: finding them on this disk, saying what they are and whether they fit, and making
+//! synthetic ones.
+
+pub mod error;
+pub mod synthetic;
+
+pub use error::ModelError;
