@@ -41,7 +41,11 @@ impl Attempt {
             .permissions(Permissions::from_mode(0o777))
             .tempdir_in(parent)
             .map_err(ModelError::io("could not create a folder in", parent))?;
-        Ok(Self { partial, target, _lock: lock })
+        Ok(Self {
+            partial,
+            target,
+            _lock: lock,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -58,8 +62,10 @@ impl Attempt {
             fs::rename(&target, &old).map_err(ModelError::io("could not replace", &target))?;
             let _ = fs::remove_dir_all(&old);
         }
-        fs::rename(self.partial.path(), &target)
-            .map_err(ModelError::io("could not name the finished folder", &target))?;
+        fs::rename(self.partial.path(), &target).map_err(ModelError::io(
+            "could not name the finished folder",
+            &target,
+        ))?;
         // Renamed away: nothing is left for the guard to remove.
         let _ = self.partial.keep();
         Ok(target)
@@ -167,8 +173,13 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
-        let error = check_space("tiny", folder.path(), u64::MAX).unwrap_err().to_string();
-        assert!(error.contains("synthetic:tiny needs") && error.contains("free"), "{error}");
+        let error = check_space("tiny", folder.path(), u64::MAX)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("synthetic:tiny needs") && error.contains("free"),
+            "{error}"
+        );
         check_space("tiny", folder.path(), 1).unwrap();
     }
 }

@@ -2,6 +2,7 @@
 //! downloaded. How fast a model runs does not depend on what its weights say.
 
 mod folder;
+mod presets;
 mod shape;
 mod tensors;
 mod tokenizer;
@@ -17,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use super::error::ModelError;
 use crate::units::Bytes;
 
+pub use presets::NAMES;
 pub(super) use shape::nearest;
-pub use shape::{Arch, FloatType, NAMES, RopeScaling, Shape, canonical, with_dtype};
+pub use shape::{Arch, FloatType, RopeScaling, Shape, canonical, with_dtype};
 use tensors::Layout;
 
 /// What marks a model's name as one of ours.
@@ -70,7 +72,11 @@ pub fn folder_of(name: &str, models_dir: &Path) -> Result<PathBuf, ModelError> {
 
 /// Whether `folder` holds exactly this model, complete.
 pub fn is_ready(name: &str, shape: &Shape, folder: &Path) -> bool {
-    let record = Record { format: FORMAT, name: name.to_owned(), shape: shape.clone() };
+    let record = Record {
+        format: FORMAT,
+        name: name.to_owned(),
+        shape: shape.clone(),
+    };
     if shape.check().is_err() || Record::read(folder).as_ref() != Some(&record) {
         return false;
     }
@@ -124,7 +130,11 @@ pub fn ensure_shape(
     let need = layout.data_bytes() + shape.vocab * 64 + (1 << 20);
     folder::check_space(name, partial, need)?;
     weights::write(&partial.join(WEIGHTS), shape, &layout, progress, cancel)?;
-    let record = Record { format: FORMAT, name: name.to_owned(), shape: shape.clone() };
+    let record = Record {
+        format: FORMAT,
+        name: name.to_owned(),
+        shape: shape.clone(),
+    };
     let record = serde_json::to_value(record)
         .map_err(|error| ModelError::BadShape(format!("it cannot be written down: {error}")))?;
     for (file, content) in [

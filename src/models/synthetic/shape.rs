@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::error::ModelError;
+use super::presets::{self, NAMES};
 
 /// Whose blocks the layers are made of.
 #[derive(
@@ -125,18 +126,6 @@ pub struct Shape {
     pub seed: u64,
 }
 
-/// Every named shape, smallest first.
-pub const NAMES: [&str; 8] = [
-    "tiny",
-    "small",
-    "qwen2.5-0.5b-4bit",
-    "qwen3-0.6b-4bit",
-    "llama-3.2-1b-4bit",
-    "llama-3.2-3b-4bit",
-    "mistral-7b-4bit",
-    "llama-3.1-8b-4bit",
-];
-
 impl Shape {
     /// The shape behind `tiny`, `llama-3.2-1b-4bit`, ..., optionally with a float type behind it
     /// (`llama-3.2-1b-4bit-f32`).
@@ -147,7 +136,7 @@ impl Shape {
     /// use the `-f32` variant there.
     pub fn named(name: &str) -> Result<Self, ModelError> {
         let (base, dtype) = split_dtype(name);
-        let mut shape = preset(base).ok_or_else(|| unknown(name))?;
+        let mut shape = presets::preset(base).ok_or_else(|| unknown(name))?;
         if let Some(dtype) = dtype {
             shape.dtype = dtype;
         }
@@ -169,7 +158,9 @@ impl Shape {
             ("context", self.context, 1 << 32),
         ] {
             if value == 0 || value > most {
-                return bad(format!("{what} is {value}; it must lie between 1 and {most}"));
+                return bad(format!(
+                    "{what} is {value}; it must lie between 1 and {most}"
+                ));
             }
         }
         if self.vocab < super::tokenizer::SMALLEST_VOCABULARY {
@@ -209,10 +200,16 @@ impl Shape {
             return Ok(());
         }
         if !matches!(self.bits, 4 | 8) {
-            return bad(format!("{} bits; choose 4, 8, or 0 for dense weights", self.bits));
+            return bad(format!(
+                "{} bits; choose 4, 8, or 0 for dense weights",
+                self.bits
+            ));
         }
         if !matches!(self.group_size, 32 | 64 | 128) {
-            return bad(format!("a group size of {}; choose 32, 64 or 128", self.group_size));
+            return bad(format!(
+                "a group size of {}; choose 32, 64 or 128",
+                self.group_size
+            ));
         }
         for (what, width) in [
             ("hidden size", self.hidden),
@@ -242,8 +239,12 @@ fn split_dtype(name: &str) -> (&str, Option<FloatType>) {
 /// `name` with another float type; the plain name where that is its own type already.
 pub fn with_dtype(name: &str, dtype: FloatType) -> Result<String, ModelError> {
     let (base, _) = split_dtype(name);
-    let own = preset(base).ok_or_else(|| unknown(name))?.dtype;
-    Ok(if own == dtype { base.to_owned() } else { format!("{base}-{dtype}") })
+    let own = presets::preset(base).ok_or_else(|| unknown(name))?.dtype;
+    Ok(if own == dtype {
+        base.to_owned()
+    } else {
+        format!("{base}-{dtype}")
+    })
 }
 
 /// The one spelling of `name`: a suffix that says what the plain name already means is dropped.
@@ -269,110 +270,6 @@ pub(in super::super) fn nearest(name: &str) -> Option<String> {
         .map(|(_, known)| format!("synthetic:{known}"))
 }
 
-fn preset(name: &str) -> Option<Shape> {
-    let base = Shape {
-        arch: Arch::Llama,
-        hidden: 64,
-        layers: 2,
-        intermediate: 128,
-        heads: 4,
-        kv_heads: 2,
-        head_dim: 16,
-        vocab: 512,
-        tied: true,
-        rope_theta: 10_000.0,
-        rope_scaling: None,
-        context: 131_072,
-        norm_eps: 1e-5,
-        bits: 4,
-        group_size: 64,
-        dtype: FloatType::F32,
-        seed: 0,
-    };
-    let llama_3 = |factor| Shape {
-        vocab: 128_256,
-        kv_heads: 8,
-        head_dim: 128,
-        rope_theta: 500_000.0,
-        rope_scaling: Some(RopeScaling {
-            factor,
-            low_freq_factor: 1.0,
-            high_freq_factor: 4.0,
-            original_max_position_embeddings: 8192,
-        }),
-        dtype: FloatType::F16,
-        ..base.clone()
-    };
-    let qwen = Shape {
-        vocab: 151_936,
-        rope_theta: 1_000_000.0,
-        norm_eps: 1e-6,
-        ..base.clone()
-    };
-    let wide = |shape| Shape { hidden: 4096, layers: 32, intermediate: 14_336, heads: 32, tied: false, ..shape };
-    Some(match name {
-        "tiny" => base,
-        "small" => Shape {
-            hidden: 256,
-            layers: 4,
-            // 688 in the model it is drawn from; the nearest width that divides into groups of 64.
-            intermediate: 704,
-            heads: 8,
-            kv_heads: 4,
-            head_dim: 32,
-            vocab: 2048,
-            ..base
-        },
-        "llama-3.2-1b-4bit" => Shape {
-            hidden: 2048,
-            layers: 16,
-            intermediate: 8192,
-            heads: 32,
-            head_dim: 64,
-            ..llama_3(32.0)
-        },
-        "llama-3.2-3b-4bit" => {
-            Shape { hidden: 3072, layers: 28, intermediate: 8192, heads: 24, ..llama_3(32.0) }
-        }
-        "llama-3.1-8b-4bit" => wide(llama_3(8.0)),
-        "mistral-7b-4bit" => wide(Shape {
-            arch: Arch::Mistral,
-            kv_heads: 8,
-            head_dim: 128,
-            vocab: 32_768,
-            rope_theta: 1_000_000.0,
-            context: 32_768,
-            dtype: FloatType::F16,
-            ..base
-        }),
-        "qwen2.5-0.5b-4bit" => Shape {
-            arch: Arch::Qwen2,
-            hidden: 896,
-            layers: 24,
-            intermediate: 4864,
-            heads: 14,
-            kv_heads: 2,
-            head_dim: 64,
-            context: 32_768,
-            dtype: FloatType::F16,
-            ..qwen
-        },
-        "qwen3-0.6b-4bit" => Shape {
-            arch: Arch::Qwen3,
-            hidden: 1024,
-            layers: 28,
-            intermediate: 3072,
-            heads: 16,
-            kv_heads: 8,
-            head_dim: 128,
-            context: 40_960,
-            dtype: FloatType::Bf16,
-            ..qwen
-        },
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,31 +287,106 @@ mod tests {
     fn a_float_type_may_follow_the_name() {
         assert_eq!(Shape::named("tiny-bf16").unwrap().dtype, FloatType::Bf16);
         assert_eq!(canonical("tiny-f32").unwrap(), "tiny");
-        assert_eq!(with_dtype("llama-3.2-1b-4bit", FloatType::F32).unwrap(), "llama-3.2-1b-4bit-f32");
-        assert_eq!(with_dtype("llama-3.2-1b-4bit-f32", FloatType::F16).unwrap(), "llama-3.2-1b-4bit");
+        assert_eq!(
+            with_dtype("llama-3.2-1b-4bit", FloatType::F32).unwrap(),
+            "llama-3.2-1b-4bit-f32"
+        );
+        assert_eq!(
+            with_dtype("llama-3.2-1b-4bit-f32", FloatType::F16).unwrap(),
+            "llama-3.2-1b-4bit"
+        );
     }
 
     #[test]
     fn an_unknown_name_is_told_the_nearest() {
         let error = Shape::named("llama-3.2-1b").unwrap_err().to_string();
-        assert!(error.contains("did you mean synthetic:llama-3.2-1b-4bit?"), "{error}");
-        assert!(Shape::named("zzz").unwrap_err().to_string().contains("known are tiny, small"));
+        assert!(
+            error.contains("did you mean synthetic:llama-3.2-1b-4bit?"),
+            "{error}"
+        );
+        assert!(
+            Shape::named("zzz")
+                .unwrap_err()
+                .to_string()
+                .contains("known are tiny, small")
+        );
     }
 
     #[test]
     fn shapes_that_the_server_would_choke_on_are_refused() {
         let tiny = Shape::named("tiny").unwrap();
         for (shape, reason) in [
-            (Shape { intermediate: 100, ..tiny.clone() }, "intermediate size 100"),
-            (Shape { kv_heads: 3, ..tiny.clone() }, "share 3 key/value heads"),
-            (Shape { bits: 3, ..tiny.clone() }, "3 bits"),
-            (Shape { group_size: 48, ..tiny.clone() }, "group size of 48"),
-            (Shape { vocab: 64, ..tiny.clone() }, "vocabulary of 64"),
-            (Shape { layers: 0, ..tiny.clone() }, "layers is 0"),
-            (Shape { hidden: u64::MAX, ..tiny.clone() }, "hidden size is"),
-            (Shape { head_dim: 17, ..tiny.clone() }, "odd"),
-            (Shape { rope_theta: f64::NAN, ..tiny.clone() }, "rope theta"),
-            (Shape { arch: Arch::Qwen2, head_dim: 32, ..tiny.clone() }, "qwen2 takes"),
+            (
+                Shape {
+                    intermediate: 100,
+                    ..tiny.clone()
+                },
+                "intermediate size 100",
+            ),
+            (
+                Shape {
+                    kv_heads: 3,
+                    ..tiny.clone()
+                },
+                "share 3 key/value heads",
+            ),
+            (
+                Shape {
+                    bits: 3,
+                    ..tiny.clone()
+                },
+                "3 bits",
+            ),
+            (
+                Shape {
+                    group_size: 48,
+                    ..tiny.clone()
+                },
+                "group size of 48",
+            ),
+            (
+                Shape {
+                    vocab: 64,
+                    ..tiny.clone()
+                },
+                "vocabulary of 64",
+            ),
+            (
+                Shape {
+                    layers: 0,
+                    ..tiny.clone()
+                },
+                "layers is 0",
+            ),
+            (
+                Shape {
+                    hidden: u64::MAX,
+                    ..tiny.clone()
+                },
+                "hidden size is",
+            ),
+            (
+                Shape {
+                    head_dim: 17,
+                    ..tiny.clone()
+                },
+                "odd",
+            ),
+            (
+                Shape {
+                    rope_theta: f64::NAN,
+                    ..tiny.clone()
+                },
+                "rope theta",
+            ),
+            (
+                Shape {
+                    arch: Arch::Qwen2,
+                    head_dim: 32,
+                    ..tiny.clone()
+                },
+                "qwen2 takes",
+            ),
         ] {
             let error = shape.check().unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -54,7 +54,11 @@ pub(super) struct Layout {
 impl Layout {
     /// Of a shape that passed [`Shape::check`].
     pub fn of(shape: &Shape) -> Self {
-        let mut layout = Builder { shape, tensors: Vec::new(), parameters: 0 };
+        let mut layout = Builder {
+            shape,
+            tensors: Vec::new(),
+            parameters: 0,
+        };
         let queries = shape.heads * shape.head_dim;
         let keys = shape.kv_heads * shape.head_dim;
         layout.matrix("model.embed_tokens", shape.vocab, shape.hidden, shape.tied);
@@ -87,7 +91,10 @@ impl Layout {
         if !shape.tied {
             layout.matrix("lm_head", shape.vocab, shape.hidden, true);
         }
-        Self { tensors: layout.tensors, parameters: layout.parameters }
+        Self {
+            tensors: layout.tensors,
+            parameters: layout.parameters,
+        }
     }
 
     /// Bytes of all tensors, without the header.
@@ -120,8 +127,11 @@ impl Layout {
 
     /// `model.safetensors.index.json`; `--pipeline` needs one even for a single file.
     pub fn index(&self, file: &str) -> Value {
-        let map: Map<String, Value> =
-            self.tensors.iter().map(|tensor| (tensor.name.clone(), json!(file))).collect();
+        let map: Map<String, Value> = self
+            .tensors
+            .iter()
+            .map(|tensor| (tensor.name.clone(), json!(file)))
+            .collect();
         json!({ "metadata": { "total_size": self.data_bytes() }, "weight_map": map })
     }
 }
@@ -152,7 +162,9 @@ impl Builder<'_> {
 
     /// A weight of `rows` outputs and `columns` inputs.
     fn matrix(&mut self, name: &str, rows: u64, columns: u64, quiet: bool) {
-        let Shape { bits, group_size, .. } = *self.shape;
+        let Shape {
+            bits, group_size, ..
+        } = *self.shape;
         self.parameters += rows * columns;
         if bits == 0 {
             let dims = vec![rows, columns];
@@ -173,8 +185,18 @@ impl Builder<'_> {
         let scale = STD / ((levels * levels - 1.0) / 12.0).sqrt();
         let bias = -scale * (levels - 1.0) / 2.0;
         let dims = vec![rows, columns / group_size];
-        self.float(format!("{name}.scales"), dims.clone(), Fill::Constant(scale as f32), quiet);
-        self.float(format!("{name}.biases"), dims, Fill::Constant(bias as f32), quiet);
+        self.float(
+            format!("{name}.scales"),
+            dims.clone(),
+            Fill::Constant(scale as f32),
+            quiet,
+        );
+        self.float(
+            format!("{name}.biases"),
+            dims,
+            Fill::Constant(bias as f32),
+            quiet,
+        );
     }
 }
 
@@ -224,12 +246,23 @@ mod tests {
     #[test]
     fn architectures_add_their_own_tensors() {
         let names = |arch| {
-            let shape = Shape { arch, ..Shape::named("tiny").unwrap() };
-            Layout::of(&shape).tensors.into_iter().map(|t| t.name).collect::<Vec<_>>()
+            let shape = Shape {
+                arch,
+                ..Shape::named("tiny").unwrap()
+            };
+            Layout::of(&shape)
+                .tensors
+                .into_iter()
+                .map(|t| t.name)
+                .collect::<Vec<_>>()
         };
         assert!(names(Arch::Qwen2).contains(&"model.layers.1.self_attn.k_proj.bias".into()));
         assert!(names(Arch::Qwen3).contains(&"model.layers.0.self_attn.q_norm.weight".into()));
         assert_eq!(names(Arch::Llama), names(Arch::Mistral));
-        assert!(!names(Arch::Llama).iter().any(|name| name.starts_with("lm_head")));
+        assert!(
+            !names(Arch::Llama)
+                .iter()
+                .any(|name| name.starts_with("lm_head"))
+        );
     }
 }

@@ -14,7 +14,10 @@ fn entries(folder: &Path) -> usize {
 fn a_ready_model_is_used_again() {
     let models = tempfile::tempdir().unwrap();
     let folder = quietly("tiny", models.path()).unwrap();
-    let made = fs::metadata(folder.join(WEIGHTS)).unwrap().modified().unwrap();
+    let made = fs::metadata(folder.join(WEIGHTS))
+        .unwrap()
+        .modified()
+        .unwrap();
     let blocks = Cell::new(0);
     let again = ensure(
         "tiny-f32",
@@ -24,7 +27,13 @@ fn a_ready_model_is_used_again() {
     );
     assert_eq!(again.unwrap(), folder);
     assert_eq!(blocks.get(), 0);
-    assert_eq!(fs::metadata(folder.join(WEIGHTS)).unwrap().modified().unwrap(), made);
+    assert_eq!(
+        fs::metadata(folder.join(WEIGHTS))
+            .unwrap()
+            .modified()
+            .unwrap(),
+        made
+    );
     assert_eq!(entries(models.path()), 1);
 }
 
@@ -35,7 +44,10 @@ fn another_shape_under_the_same_name_is_made_anew() {
     let token = CancellationToken::new();
     let shape = Shape::named("tiny").unwrap();
     for layers in [2, 3] {
-        let shape = Shape { layers, ..shape.clone() };
+        let shape = Shape {
+            layers,
+            ..shape.clone()
+        };
         ensure_shape("mine", &shape, &folder, &mut |_| (), &token).unwrap();
         assert_eq!(Record::read(&folder).unwrap().shape, shape);
         assert!(is_ready("mine", &shape, &folder));
@@ -78,7 +90,13 @@ fn progress_ends_at_the_total() {
     let models = tempfile::tempdir().unwrap();
     let mut seen = Vec::new();
     let shape = Shape::named("small").unwrap();
-    ensure("small", models.path(), &mut |p| seen.push(p), &CancellationToken::new()).unwrap();
+    ensure(
+        "small",
+        models.path(),
+        &mut |p| seen.push(p),
+        &CancellationToken::new(),
+    )
+    .unwrap();
     assert!(seen.is_sorted_by_key(|p| p.done));
     let last = seen.last().unwrap();
     assert_eq!(last.done, last.total);
@@ -93,7 +111,10 @@ fn what_is_not_ours_is_left_alone() {
     fs::write(theirs.join("config.json"), "{}").unwrap();
     let error = quietly("tiny", models.path()).unwrap_err();
     assert!(matches!(error, ModelError::InTheWay(_)), "{error}");
-    assert_eq!(fs::read_to_string(theirs.join("config.json")).unwrap(), "{}");
+    assert_eq!(
+        fs::read_to_string(theirs.join("config.json")).unwrap(),
+        "{}"
+    );
     assert_eq!(entries(models.path()), 1);
 
     fs::remove_file(theirs.join("config.json")).unwrap();
@@ -104,10 +125,17 @@ fn what_is_not_ours_is_left_alone() {
 fn several_threads_share_one_model() {
     let models = tempfile::tempdir().unwrap();
     let made: Vec<PathBuf> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..4).map(|_| scope.spawn(|| quietly("tiny", models.path()).unwrap())).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| quietly("tiny", models.path()).unwrap()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
-    assert!(made.iter().all(|folder| *folder == models.path().join("tiny")));
+    assert!(
+        made.iter()
+            .all(|folder| *folder == models.path().join("tiny"))
+    );
     assert_eq!(entries(models.path()), 1);
 }

@@ -41,7 +41,10 @@ fn characters() -> impl Iterator<Item = u8> {
 /// detokenizer holds back. Their logit is then exactly 0 and greedy decoding never picks them.
 pub(super) fn quiet_ids(vocab: u64) -> Vec<u64> {
     let space = characters().position(|c| c == b' ').map(|i| i as u64);
-    space.into_iter().chain(vocab - SPECIAL.len() as u64..vocab).collect()
+    space
+        .into_iter()
+        .chain(vocab - SPECIAL.len() as u64..vocab)
+        .collect()
 }
 
 /// The `n`-th made-up word: syllables in the manner of spreadsheet columns, so none repeats.
@@ -52,13 +55,22 @@ fn word(mut n: u64) -> String {
     let mut parts = Vec::new();
     loop {
         let syllable = (n % syllables) as usize;
-        parts.push([CONSONANTS[syllable / VOWELS.len()], VOWELS[syllable % VOWELS.len()]]);
+        parts.push([
+            CONSONANTS[syllable / VOWELS.len()],
+            VOWELS[syllable % VOWELS.len()],
+        ]);
         match (n / syllables).checked_sub(1) {
             Some(rest) => n = rest,
             None => break,
         }
     }
-    parts.iter().rev().flatten().copied().map(char::from).collect()
+    parts
+        .iter()
+        .rev()
+        .flatten()
+        .copied()
+        .map(char::from)
+        .collect()
 }
 
 /// `tokenizer.json` for exactly `vocab` ids; `vocab` is at least [`SMALLEST_VOCABULARY`].
@@ -69,7 +81,10 @@ pub(super) fn tokenizer(vocab: u64) -> Value {
         ids.insert(symbol(byte).to_string(), json!(id));
     }
     for id in CHARACTERS..special_from {
-        ids.insert(format!("{}{}", symbol(b' '), word(id - CHARACTERS)), json!(id));
+        ids.insert(
+            format!("{}{}", symbol(b' '), word(id - CHARACTERS)),
+            json!(id),
+        );
     }
     let mut added = Vec::new();
     for (id, text) in (special_from..).zip(SPECIAL) {
@@ -157,7 +172,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::models::synthetic::shape::NAMES;
+    use crate::models::synthetic::presets::NAMES;
 
     #[test]
     fn every_id_up_to_the_vocabulary_has_one_text() {
@@ -174,7 +189,12 @@ mod tests {
     fn each_printable_character_is_a_token() {
         let tokenizer = tokenizer(512);
         for byte in characters() {
-            assert!(tokenizer["model"]["vocab"].get(symbol(byte).to_string()).is_some(), "{byte}");
+            assert!(
+                tokenizer["model"]["vocab"]
+                    .get(symbol(byte).to_string())
+                    .is_some(),
+                "{byte}"
+            );
         }
         assert_eq!(symbol(b' '), 'Ġ');
         assert_eq!(symbol(b'\n'), 'Ċ');
@@ -200,6 +220,9 @@ mod tests {
     fn words_do_not_repeat() {
         let words: HashSet<String> = (0..100_000).map(word).collect();
         assert_eq!(words.len(), 100_000);
-        assert_eq!((word(0), word(89), word(90)), ("ba".into(), "zu".into(), "baba".into()));
+        assert_eq!(
+            (word(0), word(89), word(90)),
+            ("ba".into(), "zu".into(), "baba".into())
+        );
     }
 }

@@ -43,13 +43,18 @@ pub(super) fn write(
             }
             let rows = rows_per_block.min(tensor.rows() - row);
             let block = source.rows(tensor, row, rows);
-            file.write_all(block).map_err(|error| ModelError::io("could not write", path)(error))?;
+            file.write_all(block)
+                .map_err(|error| ModelError::io("could not write", path)(error))?;
             done += block.len() as u64;
             row += rows;
-            progress(Progress { done: Bytes(done), total: Bytes(total) });
+            progress(Progress {
+                done: Bytes(done),
+                total: Bytes(total),
+            });
         }
     }
-    file.sync_all().map_err(ModelError::io("could not write", path))
+    file.sync_all()
+        .map_err(ModelError::io("could not write", path))
 }
 
 /// Fills blocks; the same shape and seed always give the same bytes.
@@ -66,7 +71,9 @@ struct Source {
 impl Source {
     fn new(shape: &Shape) -> Self {
         let table = if shape.bits == 0 {
-            (0..=u16::MAX).flat_map(|i| encode(dense_value(i), shape.dtype)).collect()
+            (0..=u16::MAX)
+                .flat_map(|i| encode(dense_value(i), shape.dtype))
+                .collect()
         } else {
             Vec::new()
         };
@@ -88,7 +95,11 @@ impl Source {
             Fill::Random => self.draw(),
         }
         if tensor.quiet {
-            for id in self.quiet.iter().filter(|id| (first..first + rows).contains(id)) {
+            for id in self
+                .quiet
+                .iter()
+                .filter(|id| (first..first + rows).contains(id))
+            {
                 let at = (id - first) as usize * row_bytes;
                 self.block[at..at + row_bytes].fill(0);
             }
@@ -100,7 +111,11 @@ impl Source {
         let width = self.dtype.bytes() as usize;
         let mut indices = vec![0; self.block.len() / width * 2];
         self.rng.fill_bytes(&mut indices);
-        for (weight, index) in self.block.chunks_exact_mut(width).zip(indices.chunks_exact(2)) {
+        for (weight, index) in self
+            .block
+            .chunks_exact_mut(width)
+            .zip(indices.chunks_exact(2))
+        {
             let at = usize::from(u16::from_le_bytes([index[0], index[1]])) * width;
             weight.copy_from_slice(&self.table[at..at + width]);
         }
@@ -142,7 +157,11 @@ fn half(value: f32) -> u16 {
     let sign = if value.is_sign_negative() { 0x8000 } else { 0 };
     let size = f64::from(value.abs());
     // The exponent decides the step between neighbours; below 2^-14 it stays 2^-24 (subnormals).
-    let exponent = if size < 2f64.powi(-14) { -14 } else { size.log2().floor() as i32 };
+    let exponent = if size < 2f64.powi(-14) {
+        -14
+    } else {
+        size.log2().floor() as i32
+    };
     let steps = (size / 2f64.powi(exponent - 10)).round_ties_even() as u16;
     // A normal value has 1024 to 2048 steps; 2048 carries into the next exponent by itself.
     sign | ((exponent + 14) as u16 * 1024 + steps)
@@ -155,7 +174,14 @@ mod tests {
     fn bytes_of(shape: &Shape) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        write(&path, shape, &Layout::of(shape), &mut |_| (), &CancellationToken::new()).unwrap();
+        write(
+            &path,
+            shape,
+            &Layout::of(shape),
+            &mut |_| (),
+            &CancellationToken::new(),
+        )
+        .unwrap();
         std::fs::read(path).unwrap()
     }
 
@@ -188,7 +214,11 @@ mod tests {
 
     #[test]
     fn dense_weights_have_the_wanted_spread_and_quiet_rows_are_zero() {
-        let shape = Shape { bits: 0, dtype: FloatType::F32, ..Shape::named("tiny").unwrap() };
+        let shape = Shape {
+            bits: 0,
+            dtype: FloatType::F32,
+            ..Shape::named("tiny").unwrap()
+        };
         let bytes = bytes_of(&shape);
         let header = Layout::of(&shape).header().len();
         // The embedding comes first: 512 rows of 64.
@@ -210,7 +240,10 @@ mod tests {
     #[test]
     fn blocks_do_not_show() {
         // A vocabulary whose packed rows fill more than one block, with quiet rows in the last.
-        let shape = Shape { vocab: 40_000, ..Shape::named("tiny").unwrap() };
+        let shape = Shape {
+            vocab: 40_000,
+            ..Shape::named("tiny").unwrap()
+        };
         let layout = Layout::of(&shape);
         let bytes = bytes_of(&shape);
         let words = layout.tensors[0].bytes();
@@ -220,6 +253,9 @@ mod tests {
             .filter(|row| scales[*row as usize * 4..][..4] == [0; 4])
             .collect();
         assert_eq!(zero, quiet_ids(40_000));
-        assert_eq!(bytes.len() as u64, layout.header().len() as u64 + layout.data_bytes());
+        assert_eq!(
+            bytes.len() as u64,
+            layout.header().len() as u64 + layout.data_bytes()
+        );
     }
 }
