@@ -1,1 +1,25 @@
-//! Models on disk: found, described, made.
+//! Models: finding them on this disk, saying what they are and whether they fit, and making
+//! synthetic ones.
+//!
+//! ```text
+//! what was typed ──▶ resolve ──▶ ModelRef, and how the model gets there
+//! places on disk ──▶ discover ──▶ describe ──▶ memory: fits, tight, does not fit
+//! ```
+
+mod batching;
+mod config;
+mod describe;
+pub mod discover;
+mod error;
+mod header;
+pub mod memory;
+mod recommended;
+mod resolve;
+pub mod synthetic;
+
+pub use batching::{Batching, CacheKind};
+pub use describe::{Description, Parameters, Quantisation, describe};
+pub use discover::{Found, Places, discover};
+pub use error::ModelError;
+pub use recommended::{Recommended, SizeClass, recommended};
+pub use resolve::{Origin, Resolved, resolve};

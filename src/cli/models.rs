@@ -1,0 +1,344 @@
+//! `models`: what is on this disk, and making synthetic ones.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use crate::models::discover::{DEFAULT_DEPTH, split_folders};
+use crate::models::synthetic::{self, FloatType, Progress, Shape};
+use crate::models::{Description, ModelError, Places, describe, discover};
+use crate::units::{Bytes, Secs};
+
+/// What a shell expects after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Debug, clap::Args)]
+pub struct ModelsArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Models found on this disk
+    List(ListArgs),
+    /// Write a model with random weights: real architecture and shape, nothing to download
+    Make(MakeArgs),
+}
+
+#[derive(Debug, Default, clap::Args)]
+struct ListArgs {
+    /// Search this folder too (repeatable; before those of `MLX_MODEL_DIRS`)
+    #[arg(long, value_name = "DIR")]
+    dir: Vec<PathBuf>,
+    /// Levels to search below each folder [default: `MLX_MODEL_SEARCH_DEPTH`, or 4]
+    #[arg(long, value_name = "LEVELS")]
+    depth: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+struct MakeArgs {
+    /// `synthetic:tiny`, `synthetic:llama-3.2-1b-4bit`, ...
+    #[arg(value_name = "synthetic:NAME")]
+    name: String,
+    /// The model folder to make [default: NAME in the app's data folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Float type of scales and norms: `bf16`, `f16` or `f32` (f32 is the fast one on a CPU)
+    #[arg(long, value_name = "TYPE")]
+    dtype: Option<FloatType>,
+}
+
+pub async fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
+    match &args.action {
+        Some(Action::Make(args)) => make(args).await,
+        Some(Action::List(args)) => list(args),
+        None => list(&ListArgs::default()),
+    }
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let mut folders = args.dir.clone();
+    if let Ok(value) = std::env::var("MLX_MODEL_DIRS") {
+        folders.extend(split_folders(&value));
+    }
+    let depth = match (args.depth, std::env::var("MLX_MODEL_SEARCH_DEPTH")) {
+        (Some(depth), _) => depth,
+        (None, Ok(value)) if !value.trim().is_empty() => {
+            value.trim().parse().with_context(|| {
+                format!("MLX_MODEL_SEARCH_DEPTH={value}: a whole number of levels is expected")
+            })?
+        }
+        _ => DEFAULT_DEPTH,
+    };
+    let models: Vec<(String, Description)> = discover(&Places::usual(&folders, depth))
+        .into_iter()
+        .map(|found| (found.label, describe(&found.path)))
+        .collect();
+    if models.is_empty() {
+        eprintln!(
+            "no models found; `models make synthetic:tiny` makes one, and a run with \
+             --model org/name downloads one"
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    std::io::stdout()
+        .lock()
+        .write_all(table(&models).as_bytes())?;
+    for (label, model) in &models {
+        for problem in &model.problems {
+            eprintln!("{label}: {problem}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Columns as wide as their widest entry; the path last, where its length disturbs nobody.
+fn table(models: &[(String, Description)]) -> String {
+    const HEAD: [&str; 8] = [
+        "name",
+        "architecture",
+        "parameters",
+        "bits",
+        "size",
+        "context",
+        "batches",
+        "path",
+    ];
+    /// Numbers stand right.
+    const RIGHT: [bool; 8] = [false, false, true, false, true, true, false, false];
+    fn or_dash<T: ToString>(value: Option<T>) -> String {
+        value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+    }
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    for (label, model) in models {
+        rows.push([
+            label.clone(),
+            or_dash(model.architecture.as_ref()),
+            or_dash(model.parameters),
+            model.bits_text(),
+            model.size.to_string(),
+            or_dash(model.context),
+            model.batching.answer().to_owned(),
+            model.folder.display().to_string(),
+        ]);
+    }
+    let widths: [usize; 8] = std::array::from_fn(|column| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    });
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for ((cell, width), right) in row.iter().zip(widths).zip(RIGHT) {
+            let written = if right {
+                write!(line, "{cell:>width$}  ")
+            } else {
+                write!(line, "{cell:<width$}  ")
+            };
+            written.expect("writing to a string does not fail");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
+    let name = args
+        .name
+        .strip_prefix(synthetic::PREFIX)
+        .unwrap_or(&args.name);
+    let name = match args.dtype {
+        Some(dtype) => synthetic::with_dtype(name, dtype)?,
+        None => synthetic::canonical(name)?,
+    };
+    let shape = Shape::named(&name)?;
+    let folder = if let Some(folder) = &args.out {
+        folder.clone()
+    } else {
+        let models = crate::platform::dirs::models_dir().ok_or(ModelError::NoModelsFolder)?;
+        synthetic::folder_of(&name, &models)?
+    };
+    let cancel = CancellationToken::new();
+    // Taken before the first byte, so that there is no moment without a handler.
+    let mut interrupt = Signals::new()?;
+    let started = Instant::now();
+    let mut work = tokio::task::spawn_blocking({
+        let (name, cancel) = (name.clone(), cancel.clone());
+        move || {
+            let mut meter = Meter::new(&name);
+            synthetic::ensure_shape(&name, &shape, &folder, &mut |p| meter.show(p), &cancel)
+                .map(|folder| (folder, meter.written))
+        }
+    });
+    let made = tokio::select! {
+        made = &mut work => made,
+        () = interrupt.next() => {
+            cancel.cancel();
+            work.await
+        }
+    };
+    match made.context("the thread that writes the model ended early")? {
+        Ok((folder, Some(written))) => {
+            let elapsed_s = started.elapsed().as_secs_f64();
+            println!("{}", folder.display());
+            let rate = Bytes((written.0 as f64 / elapsed_s) as u64);
+            eprintln!(
+                "synthetic:{name}: {written} in {} ({rate}/s)",
+                Secs(elapsed_s)
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok((folder, None)) => {
+            println!("{}", folder.display());
+            eprintln!("synthetic:{name} was there already");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ ModelError::Cancelled) => {
+            eprintln!("synthetic:{name}: {error}");
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Ctrl-C and a polite kill.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// A bar on a terminal, a line every tenth of the way in a pipe; both on stderr.
+struct Meter {
+    bar: Option<ProgressBar>,
+    name: String,
+    next_percent: u64,
+    /// `None` until something was written.
+    written: Option<Bytes>,
+}
+
+impl Meter {
+    fn new(name: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let style = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+            bar.set_style(
+                ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar.set_message(format!("synthetic:{name}"));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self {
+            bar,
+            name: name.to_owned(),
+            next_percent: 10,
+            written: None,
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        self.written = Some(progress.done);
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.total.0);
+            bar.set_position(progress.done.0);
+            return;
+        }
+        let percent = progress.done.0 * 100 / progress.total.0.max(1);
+        if percent >= self.next_percent {
+            eprintln!("synthetic:{} {percent} % of {}", self.name, progress.total);
+            self.next_percent = percent / 10 * 10 + 10;
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let models = tempfile::tempdir().unwrap();
+        let token = CancellationToken::new();
+        let tiny = synthetic::ensure("tiny", models.path(), &mut |_| (), &token).unwrap();
+        let missing = PathBuf::from("/no/such/model");
+        let text = table(&[
+            ("synthetic:tiny".into(), describe(&tiny)),
+            ("a name".into(), describe(&missing)),
+        ]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        let column = |line: &str, word: &str| line.find(word).unwrap();
+        let path = column(lines[0], "path");
+        assert_eq!(column(lines[1], tiny.to_str().unwrap()), path);
+        assert_eq!(column(lines[2], "/no/such/model"), path);
+        assert_eq!(
+            column(lines[1], "4-bit (groups of 64)"),
+            column(lines[0], "bits")
+        );
+        assert!(lines[1].contains("  107 K  "), "{text}");
+    }
+
+    #[test]
+    fn progress_in_a_pipe_is_a_line_every_tenth() {
+        let mut meter = Meter {
+            bar: None,
+            name: "x".into(),
+            next_percent: 10,
+            written: None,
+        };
+        let total = Bytes(1000);
+        meter.show(Progress {
+            done: Bytes(99),
+            total,
+        });
+        assert_eq!(meter.next_percent, 10);
+        meter.show(Progress {
+            done: Bytes(250),
+            total,
+        });
+        assert_eq!(meter.next_percent, 30);
+        meter.show(Progress {
+            done: Bytes(1000),
+            total,
+        });
+        assert_eq!(
+            (meter.next_percent, meter.written),
+            (110, Some(Bytes(1000)))
+        );
+    }
+}
