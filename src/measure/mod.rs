@@ -2,4 +2,13 @@
 //! invalid.
 
 pub mod figures;
+pub mod outcome;
 pub mod sample;
+pub mod stats;
+pub mod summary;
+pub mod verdict;
+pub mod window;
+
+pub use outcome::{LoadOutcome, Window};
+pub use summary::{Asked, summarise};
+pub use verdict::{Context, Thresholds, verdict};

@@ -1,1 +1,27 @@
 //! The load client: when to send, one streamed request, and pacing of handshakes.
+//!
+//! ```text
+//! schedule ──▶ client ──▶ target (reqwest) ──▶ connect (one paced handshake) ──▶ server
+//!    │            └─ sse ─▶ answer
+//!    └─▶ measure::outcome::LoadOutcome
+//! ```
+//!
+//! [`schedule::run`] measures; [`probe`] asks single tokens before and after, and is the only
+//! place that repeats a request after an HTTP error.
+
+pub mod answer;
+pub mod client;
+mod connect;
+pub mod limits;
+pub mod live;
+pub mod pacing;
+pub mod probe;
+pub mod prompts;
+pub mod schedule;
+pub mod sse;
+pub mod target;
+
+pub use live::Live;
+pub use prompts::{PromptSource, PromptText, TokenScale};
+pub use schedule::{Amount, LoadSpec};
+pub use target::{Target, TargetError};

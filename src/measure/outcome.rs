@@ -1,0 +1,37 @@
+//! What a load run hands over to be judged.
+
+use super::sample::RequestSample;
+
+/// The part of a sustained run that its throughput covers, in seconds since the run's clock
+/// started. It opens when all slots have had their first token, or a request has ended, and closes
+/// when sending stops.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    pub start_s: f64,
+    pub end_s: f64,
+    /// It was closed by its cap, or by giving up, before it was as long as the rule asks.
+    pub capped: bool,
+}
+
+impl Window {
+    pub fn length_s(&self) -> f64 {
+        self.end_s - self.start_s
+    }
+}
+
+/// All requests of one load run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LoadOutcome {
+    /// In order of dispatch; those still in flight when a run was cancelled are not among them.
+    pub samples: Vec<RequestSample>,
+    /// `None` in compatible mode, and where no window ever opened.
+    pub window: Option<Window>,
+    /// Time spent on handshakes that had to be repeated, summed over requests, in seconds.
+    pub connect_retry_s: f64,
+    /// The run was cancelled: its samples are not a measurement.
+    pub cancelled: bool,
+    /// Requests that were in flight when it was cancelled.
+    pub abandoned: u32,
+    /// Why sending stopped early although nobody asked for it: every request failed.
+    pub gave_up: Option<String>,
+}

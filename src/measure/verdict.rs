@@ -1,0 +1,428 @@
+//! How far a cell's figures can be trusted: each flag says what was seen and what to do.
+
+use super::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
+use crate::units::{Ratio, Secs};
+
+/// Where each flag begins (measurement rules 2, 4, 7, 14 and 15).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// Share of requests that may fail.
+    pub errors: f64,
+    /// Share of prompt tokens that the prompt cache may answer.
+    pub cached: f64,
+    /// Dispatch lag p99, in seconds.
+    pub dispatch_lag_s: f64,
+    /// Dispatch lag p99, as a share of the median TTFT.
+    pub dispatch_lag_of_ttft: f64,
+    /// Connect p99, in seconds.
+    pub connect_s: f64,
+    /// By how much the requests per instance may differ.
+    pub instance_spread: u32,
+    /// Share of answers that may end before `max_tokens`.
+    pub stopped_early: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            errors: 0.01,
+            cached: 0.01,
+            dispatch_lag_s: 0.005,
+            dispatch_lag_of_ttft: 0.01,
+            connect_s: 0.1,
+            instance_spread: 1,
+            stopped_early: 0.0,
+        }
+    }
+}
+
+/// What the requests cannot tell of a cell.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Context {
+    pub thresholds: Thresholds,
+    /// The cell asked the same prompt each time.
+    pub identical_prompts: bool,
+    /// How a server's real arguments differ from the asked ones.
+    pub flag_differences: Vec<String>,
+    /// Which server did not answer a one-token completion, and when.
+    pub not_alive: Option<String>,
+    /// Why the server cannot batch these requests.
+    pub not_batched: Option<String>,
+    /// The cell that this one repeats, since the server decodes with max(decode, prompt).
+    pub duplicate_of: Option<String>,
+    /// A part of the window's end that nobody asked for (every request failed).
+    pub gave_up: Option<String>,
+}
+
+/// The flags of a cell, those that make it invalid first.
+pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
+    let mut flags: Vec<Flag> = [
+        flags_not_applied(context),
+        not_alive(context),
+        errors(figures, context),
+        cached(figures, context),
+        client_limited(figures, &context.thresholds),
+        slow_connects(figures, &context.thresholds),
+        unbalanced(figures, &context.thresholds),
+        short_window(figures, context),
+        stopped_early(figures, &context.thresholds),
+        context.not_batched.as_ref().map(|why| Flag {
+            kind: FlagKind::NotBatched,
+            detail: format!("the server cannot batch these requests: {why}"),
+        }),
+        context.duplicate_of.as_ref().map(|other| Flag {
+            kind: FlagKind::DuplicateOf,
+            detail: format!(
+                "decode concurrency is below prompt concurrency: the server decodes with the \
+                 larger of both, as in the cell {other}"
+            ),
+        }),
+        context.identical_prompts.then(|| Flag {
+            kind: FlagKind::IdenticalPrompts,
+            detail: "identical prompts were asked for: the prompt cache answers most of each, so \
+                     prefill is hardly measured"
+                .to_owned(),
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    flags.sort_by_key(|flag| !flag.kind.invalidates());
+    flags
+}
+
+/// A percentile's own value, or the maximum where the samples are too few to claim it: what
+/// happened in this cell decides about a flag, not what it says of others.
+fn p99_or_max_s(p: &Percentiles) -> Option<f64> {
+    p.p99_s.or(p.max_s)
+}
+
+fn flags_not_applied(context: &Context) -> Option<Flag> {
+    (!context.flag_differences.is_empty()).then(|| Flag {
+        kind: FlagKind::FlagsNotApplied,
+        detail: format!(
+            "the server runs with other arguments than asked: {}. The figure is of another cell; \
+             check the advanced arguments and the server's version",
+            context.flag_differences.join("; ")
+        ),
+    })
+}
+
+fn not_alive(context: &Context) -> Option<Flag> {
+    context.not_alive.as_ref().map(|which| Flag {
+        kind: FlagKind::ServerNotAlive,
+        detail: format!(
+            "{which}: no answer to a one-token completion. Its log's last error says why; run the \
+             cell again"
+        ),
+    })
+}
+
+fn errors(figures: &Figures, context: &Context) -> Option<Flag> {
+    let failed = figures.error_count();
+    let share = f64::from(failed) / f64::from(figures.requests.max(1));
+    // A cell without any answer is no measurement, whatever the count.
+    let nothing = figures.total_tokens == 0;
+    (share > context.thresholds.errors || nothing).then(|| {
+        let classes: Vec<String> = figures
+            .errors
+            .iter()
+            .map(|(class, n)| format!("{n} {class}"))
+            .collect();
+        let mut detail = if failed == 0 {
+            "no request was answered".to_owned()
+        } else {
+            format!(
+                "{failed} of {} requests failed ({}): {}, above the {} that a figure can bear. The \
+                 requests file and the server's log say why",
+                figures.requests,
+                classes.join(", "),
+                Ratio(share),
+                Ratio(context.thresholds.errors),
+            )
+        };
+        if let Some(why) = &context.gave_up {
+            detail = format!("{detail}. Sending was ended early: {why}");
+        }
+        Flag {
+            kind: FlagKind::TooManyErrors,
+            detail,
+        }
+    })
+}
+
+fn cached(figures: &Figures, context: &Context) -> Option<Flag> {
+    let cached = figures.cached_tokens?;
+    if figures.prompt_tokens == 0 {
+        return None;
+    }
+    let share = cached as f64 / figures.prompt_tokens as f64;
+    (share > context.thresholds.cached).then(|| Flag {
+        kind: FlagKind::CachedPrompts,
+        detail: format!(
+            "the prompt cache answered {cached} of {} prompt tokens ({}), so prefill is measured \
+             too fast. {}",
+            figures.prompt_tokens,
+            Ratio(share),
+            if context.identical_prompts {
+                "That follows from identical prompts"
+            } else {
+                "Prompts share the opening of the chat template; use longer prompts, or \
+                 --prompt-cache-size=0"
+            }
+        ),
+    })
+}
+
+fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
+    let lag_s = p99_or_max_s(&figures.dispatch_lag)?;
+    let ttft_s = figures.ttft.p50_s.or(figures.ttft.mean_s);
+    let of_ttft_s = ttft_s.map(|ttft_s| ttft_s * limits.dispatch_lag_of_ttft);
+    let limit_s = of_ttft_s.map_or(limits.dispatch_lag_s, |s| s.min(limits.dispatch_lag_s));
+    (lag_s > limit_s).then(|| Flag {
+        kind: FlagKind::ClientLimited,
+        detail: format!(
+            "this program was late in sending: dispatch lag {:.2} ms (p99), above {:.2} ms. The \
+             machine is short of CPU: close other programs, or lower the concurrency",
+            lag_s * 1e3,
+            limit_s * 1e3,
+        ),
+    })
+}
+
+fn slow_connects(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
+    let connect_s = p99_or_max_s(&figures.connect)?;
+    (connect_s > limits.connect_s).then(|| Flag {
+        kind: FlagKind::SlowConnects,
+        detail: format!(
+            "connecting took up to {} (p99), above {}: the server's listen queue is short, so \
+             bursts are spaced out ({} handshakes repeated). TTFT includes that wait; \
+             MLX_SERVER_BACKLOG=1024 removes it, labelled",
+            Secs(connect_s),
+            Secs(limits.connect_s),
+            figures.connect_retries,
+        ),
+    })
+}
+
+fn unbalanced(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
+    let counts = || figures.per_instance.values().copied();
+    let (least, most) = counts().min().zip(counts().max())?;
+    (most - least > limits.instance_spread).then(|| {
+        let each: Vec<String> = figures
+            .per_instance
+            .iter()
+            .map(|(instance, n)| format!("{n} by instance {instance}"))
+            .collect();
+        Flag {
+            kind: FlagKind::Unbalanced,
+            detail: format!(
+                "requests were not spread evenly: {}. The least busy instance had capacity left; \
+                 check the balancer's log, or use MLX_BALANCER=direct",
+                each.join(", ")
+            ),
+        }
+    })
+}
+
+fn short_window(figures: &Figures, context: &Context) -> Option<Flag> {
+    (figures.mode == Mode::Sustained && figures.window_capped).then(|| {
+        let seen = match (figures.window_s, figures.window_completions) {
+            (Some(s), Some(n)) => format!("it ended after {} with {n} answers", Secs(s)),
+            _ => "no request had its first token".to_owned(),
+        };
+        let why = match &context.gave_up {
+            Some(why) => format!("because {why}"),
+            None => "at its cap, before it was as long as the rule asks. Raise the cap, or lower \
+                     the tokens per request"
+                .to_owned(),
+        };
+        Flag {
+            kind: FlagKind::ShortWindow,
+            detail: format!("the window is short: {seen}, {why}"),
+        }
+    })
+}
+
+fn stopped_early(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
+    let share = figures.stopped_early?;
+    (share > limits.stopped_early).then(|| Flag {
+        kind: FlagKind::StoppedEarly,
+        detail: format!(
+            "{} of the answers ended before the asked length (mean {:.1} tokens): batches were \
+             emptier than asked. Compare only with runs of equal mean length, or ask for exact \
+             output length",
+            Ratio(share),
+            figures.mean_output_tokens.unwrap_or_default(),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::measure::sample::ErrorClass;
+
+    /// 1,000 requests without anything to complain about.
+    fn good() -> Figures {
+        let fast = |s: f64| Percentiles {
+            n: 1000,
+            mean_s: Some(s),
+            p50_s: Some(s),
+            p90_s: Some(s),
+            p95_s: Some(s),
+            p99_s: Some(s),
+            max_s: Some(s),
+        };
+        Figures {
+            mode: Mode::Sustained,
+            requests: 1000,
+            errors: BTreeMap::new(),
+            throughput_tps: 100.0,
+            total_tokens: 8000,
+            elapsed_s: 80.0,
+            batch_tps: 100.0,
+            window_s: Some(75.0),
+            window_tokens: Some(7500.0),
+            window_completions: Some(940),
+            window_capped: false,
+            ttft: fast(0.6),
+            tpot: fast(0.02),
+            itl: fast(0.02),
+            e2e: fast(1.0),
+            connect: fast(0.001),
+            dispatch_lag: fast(0.0005),
+            tps_per_user: 10.0,
+            prompt_tokens: 50_000,
+            cached_tokens: Some(500),
+            mean_output_tokens: Some(8.0),
+            stopped_early: Some(0.0),
+            connect_retries: 0,
+            connect_retry_s: 0.0,
+            per_instance: [(0, 500), (1, 499)].into(),
+        }
+    }
+
+    fn kinds(change: impl FnOnce(&mut Figures, &mut Context)) -> Vec<FlagKind> {
+        let (mut figures, mut context) = (good(), Context::default());
+        change(&mut figures, &mut context);
+        let flags = verdict(&figures, &context);
+        flags.into_iter().map(|flag| flag.kind).collect()
+    }
+
+    #[test]
+    fn a_good_cell_has_no_flag_and_each_limit_is_just_beyond_it() {
+        assert_eq!(kinds(|_, _| {}), []);
+        assert_eq!(
+            kinds(|f, _| {
+                f.errors = [(ErrorClass::Reset, 10)].into();
+                f.dispatch_lag.p99_s = Some(0.005);
+                f.connect.p99_s = Some(0.1);
+            }),
+            []
+        );
+    }
+
+    #[test]
+    fn every_flag_has_its_cause() {
+        type Change = fn(&mut Figures, &mut Context);
+        let cases: [(FlagKind, Change); 12] = [
+            (FlagKind::FlagsNotApplied, |_, c| {
+                c.flag_differences = vec!["--decode-concurrency is missing".to_owned()];
+            }),
+            (FlagKind::TooManyErrors, |f, _| {
+                f.errors = [(ErrorClass::Reset, 8), (ErrorClass::Timeout, 3)].into();
+            }),
+            (FlagKind::ServerNotAlive, |_, c| {
+                c.not_alive = Some("instance 1, after the cell".to_owned());
+            }),
+            (FlagKind::CachedPrompts, |f, _| f.cached_tokens = Some(501)),
+            (FlagKind::ClientLimited, |f, _| {
+                f.dispatch_lag.p99_s = Some(0.0051);
+            }),
+            (FlagKind::SlowConnects, |f, _| f.connect.p99_s = Some(0.101)),
+            (FlagKind::Unbalanced, |f, _| {
+                f.per_instance = [(0, 501), (1, 499)].into();
+            }),
+            (FlagKind::ShortWindow, |f, _| f.window_capped = true),
+            (FlagKind::NotBatched, |_, c| {
+                c.not_batched = Some("--kv-bits is set".to_owned());
+            }),
+            (FlagKind::StoppedEarly, |f, _| f.stopped_early = Some(0.02)),
+            (FlagKind::IdenticalPrompts, |_, c| {
+                c.identical_prompts = true
+            }),
+            (FlagKind::DuplicateOf, |_, c| {
+                c.duplicate_of = Some("decode_concurrency=4".to_owned());
+            }),
+        ];
+        for (kind, change) in cases {
+            assert_eq!(kinds(change), [kind]);
+        }
+    }
+
+    #[test]
+    fn dispatch_lag_is_also_held_against_a_short_ttft() {
+        assert_eq!(
+            kinds(|f, _| {
+                f.ttft.p50_s = Some(0.04);
+                f.dispatch_lag.p99_s = Some(0.0006);
+            }),
+            [FlagKind::ClientLimited]
+        );
+    }
+
+    #[test]
+    fn too_few_samples_for_a_p99_are_judged_by_their_maximum() {
+        assert_eq!(
+            kinds(|f, _| {
+                f.connect.p99_s = None;
+                f.connect.max_s = Some(1.2);
+            }),
+            [FlagKind::SlowConnects]
+        );
+    }
+
+    #[test]
+    fn a_cell_without_a_single_token_is_invalid() {
+        assert_eq!(
+            kinds(|f, _| {
+                f.requests = 0;
+                f.total_tokens = 0;
+            }),
+            [FlagKind::TooManyErrors]
+        );
+    }
+
+    #[test]
+    fn an_unbalanced_instance_that_answered_nothing_is_seen() {
+        assert_eq!(
+            kinds(|f, _| f.per_instance = [(0, 1000), (1, 0)].into()),
+            [FlagKind::Unbalanced]
+        );
+        assert_eq!(kinds(|f, _| f.per_instance = BTreeMap::new()), []);
+    }
+
+    #[test]
+    fn invalidating_flags_come_first_and_texts_say_what_to_do() {
+        let mut figures = good();
+        figures.errors = [(ErrorClass::Timeout, 500)].into();
+        figures.connect.p99_s = Some(0.5);
+        figures.window_capped = true;
+        let context = Context {
+            not_alive: Some("instance 0, after the cell".to_owned()),
+            ..Context::default()
+        };
+        let flags = verdict(&figures, &context);
+        let invalid: Vec<bool> = flags.iter().map(|f| f.kind.invalidates()).collect();
+        assert_eq!(invalid, [true, true, false, false]);
+        assert!(
+            flags[1].detail.contains("500 timeout"),
+            "{}",
+            flags[1].detail
+        );
+        assert!(flags[2].detail.contains("MLX_SERVER_BACKLOG"));
+    }
+}
