@@ -1,13 +1,30 @@
 //! What to run, as pure data without I/O: every cell and every option, checked before anything
 //! starts. A plan is stored whole in the run's JSON, so that `--resume` needs nothing else.
 
+pub mod arg_split;
+pub mod axis;
+pub mod build;
 pub mod cell;
+pub mod commands;
+mod dimensions;
+pub mod error;
+pub mod estimate;
+pub mod grid;
+pub mod known_flags;
+pub mod notices;
+pub mod quick;
+pub mod server_args;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use axis::{Axis, AxisValues, SweepAxis};
+pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
+pub use error::PlanError;
+pub use known_flags::KnownFlags;
 
 use crate::measure::figures::Mode;
 
@@ -122,6 +139,9 @@ pub struct ServerOptions {
     pub startup_delay_s: Option<f64>,
     /// No token for this long while requests are in flight: the server is wedged and restarted.
     pub watchdog_s: f64,
+    /// Variables for the servers beside the inherited ones, from the env overrides.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
 }
 
 /// One effective setting, for the metadata: what it was and where it came from.

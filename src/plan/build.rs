@@ -1,0 +1,396 @@
+//! From settings to a plan, or everything that stands in its way.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use strum::IntoEnumIterator;
+
+use super::axis::{Axis, SweepAxis};
+use super::error::PlanError;
+use super::grid::{Grid, MAX_CELLS, Requests};
+use super::known_flags::{FlagError, KnownFlags};
+use super::server_args::{ArgError, ServerArgs};
+use super::{
+    Balancer, EffectiveSetting, ModelRef, Plan, RunKind, ServerOptions, WindowRule, Workload,
+    dimensions, notices,
+};
+use crate::measure::figures::Mode;
+use crate::settings::{Settings, Source, Var};
+
+/// All that a plan is made from. Nothing is looked up: what the machine has is told here.
+#[derive(Debug, Clone)]
+pub struct Inputs<'a> {
+    pub kind: RunKind,
+    pub settings: &'a Settings,
+    /// `--axis`, in the order given. They replace the lists of the same name.
+    pub axes: &'a [SweepAxis],
+    pub model: ModelRef,
+    /// Of the installed server; `None` where none could be asked: mlx-lm 0.32.2 is assumed then,
+    /// with a notice.
+    pub known_flags: Option<&'a KnownFlags>,
+    pub nginx_found: bool,
+    /// Logical CPU cores.
+    pub cores: u32,
+}
+
+/// What the parts of the build share.
+pub(super) struct Context<'a> {
+    pub kind: RunKind,
+    /// With the kind's defaults.
+    pub settings: Settings,
+    pub axes: &'a [SweepAxis],
+    pub flags: KnownFlags,
+    pub flags_are_real: bool,
+    pub cores: u32,
+    pub notices: Vec<String>,
+    pub errors: Vec<PlanError>,
+    /// Effective values of settings whose default is computed.
+    pub computed: BTreeMap<Var, String>,
+}
+
+impl Context<'_> {
+    /// A number that the table always gives.
+    pub fn int(&self, var: Var) -> u32 {
+        self.settings
+            .int(var)
+            .expect("the table gives it a default")
+    }
+
+    fn number(&self, var: Var) -> f64 {
+        self.settings
+            .number(var)
+            .expect("the table gives it a default")
+    }
+
+    pub fn setting_error(&mut self, var: Var, problem: &str) {
+        self.errors.push(PlanError::Setting {
+            var,
+            value: self.settings.shown(var),
+            problem: problem.to_owned(),
+        });
+    }
+
+    /// Chosen for this run, rather than left in the environment or saved long ago.
+    pub fn chosen_now(&self, var: Var) -> bool {
+        matches!(
+            self.settings.source(var),
+            Source::Edited | Source::Overrides
+        )
+    }
+}
+
+/// Checks everything, and tells all that is wrong at once.
+pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
+    let mut context = Context {
+        kind: inputs.kind,
+        settings: inputs.settings.for_kind(&inputs.kind.to_string()),
+        axes: inputs.axes,
+        flags: inputs
+            .known_flags
+            .cloned()
+            .unwrap_or_else(KnownFlags::bundled),
+        flags_are_real: inputs.known_flags.is_some(),
+        cores: inputs.cores,
+        notices: Vec::new(),
+        errors: Vec::new(),
+        computed: BTreeMap::new(),
+    };
+    let c = &mut context;
+    if !c.flags_are_real {
+        c.notices.push(
+            "The installed server could not be asked for its flags: those of mlx-lm 0.32.2 are \
+             assumed, and arguments are not checked."
+                .to_owned(),
+        );
+    }
+    check_model(c, &inputs.model);
+    let mut args = user_args(c, inputs.known_flags);
+    let mode = mode(c);
+    let grid = dimensions::grid(c, &mut args, mode);
+    let largest = grid
+        .as_ref()
+        .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
+    let servers = servers(c, &args, largest, inputs.nginx_found);
+    let workload = workload(c, mode);
+    let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
+    if !context.errors.is_empty() {
+        return Err(context.errors);
+    }
+    context
+        .computed
+        .insert(Var::ModelPath, inputs.model.path.clone());
+    let mut plan = Plan {
+        kind: inputs.kind,
+        workload,
+        servers,
+        cells,
+        continue_on_error: context.settings.is_on(Var::ContinueOnError),
+        cell_pause_s: context.number(Var::CellPause),
+        settings: effective(&context),
+        results_dir: context
+            .settings
+            .path(Var::ResultsDir)
+            .unwrap_or(Path::new("results"))
+            .to_owned(),
+        notices: std::mem::take(&mut context.notices),
+        model: inputs.model,
+    };
+    let more = notices::of(&context, &plan, &args);
+    plan.notices.extend(more);
+    Ok(plan)
+}
+
+fn check_model(c: &mut Context, model: &ModelRef) {
+    let problem = if model.path.is_empty() {
+        "it is empty"
+    } else if model.path.starts_with('-') {
+        "it would be read as a flag; write ./ before a folder"
+    } else if model.path.chars().any(char::is_control) {
+        "it holds a control character"
+    } else {
+        return;
+    };
+    c.errors.push(PlanError::Model {
+        name: model.path.clone(),
+        problem,
+    });
+}
+
+fn user_args(c: &mut Context, known: Option<&KnownFlags>) -> ServerArgs {
+    let text = c.settings.text(Var::ServerArgs).unwrap_or_default();
+    match ServerArgs::parse(text, known) {
+        Ok(args) => args,
+        Err(errors) => {
+            // A version without the batch flags is told once, with what to install.
+            let (batch, others): (Vec<_>, Vec<_>) = errors.into_iter().partition(|error| {
+                matches!(error, ArgError::Flag(FlagError::Unknown { flag, .. })
+                    if dimensions::BATCH_FLAGS.contains(&flag.as_str()))
+            });
+            if !batch.is_empty() {
+                dimensions::refuse_version(c, "it cannot be given in MLX_SERVER_ARGS");
+            }
+            c.errors.extend(others.into_iter().map(PlanError::Args));
+            ServerArgs::default()
+        }
+    }
+}
+
+/// Checks send a fixed number of requests; sweeps do where one is set, unless told otherwise.
+fn mode(c: &mut Context) -> Mode {
+    let counts: Vec<Var> = [Var::NumRequests, Var::RequestsMultiplier]
+        .into_iter()
+        .filter(|&var| c.settings.is_given(var))
+        .collect();
+    let chosen = c.settings.text(Var::Mode);
+    let mode = if c.kind.is_check() {
+        if chosen == Some("sustained") && c.chosen_now(Var::Mode) {
+            c.notices.push(
+                "MLX_MODE=sustained is not used: a check sends a fixed number of requests."
+                    .to_owned(),
+            );
+        }
+        Mode::Compatible
+    } else {
+        match chosen {
+            Some("sustained") => {
+                for var in counts {
+                    c.notices.push(format!(
+                        "{var} is not used: MLX_MODE=sustained holds the load for a window."
+                    ));
+                }
+                Mode::Sustained
+            }
+            Some(_) => Mode::Compatible,
+            None if counts.is_empty() => Mode::Sustained,
+            None => Mode::Compatible,
+        }
+    };
+    let name = match mode {
+        Mode::Sustained => "sustained",
+        Mode::Compatible => "compatible",
+    };
+    c.computed.insert(Var::Mode, name.to_owned());
+    mode
+}
+
+fn workload(c: &mut Context, mode: Mode) -> Workload {
+    let window = WindowRule {
+        min_s: c.number(Var::WindowMinS),
+        min_e2e: c.number(Var::WindowMinE2e),
+        min_completions: c.int(Var::WindowMinCompletions),
+        max_s: c.number(Var::WindowMaxS),
+    };
+    if window.max_s < window.min_s {
+        c.setting_error(
+            Var::WindowMaxS,
+            &format!(
+                "the longest window is shorter than the shortest, MLX_WINDOW_MIN_S={}",
+                window.min_s
+            ),
+        );
+    }
+    Workload {
+        prompt: c.settings.text(Var::Prompt).unwrap_or_default().to_owned(),
+        temperature: c.number(Var::Temperature),
+        stream: c.settings.is_on(Var::Stream),
+        mode,
+        identical_prompts: c.settings.is_on(Var::IdenticalPrompts),
+        window,
+        warmup_requests: c.int(Var::WarmupRequests),
+        request_timeout_s: c.number(Var::RequestTimeout),
+        retry_attempts: c.int(Var::RetryAttempts),
+        retry_sleep_s: c.number(Var::RetrySleep),
+    }
+}
+
+fn port(c: &Context, var: Var) -> u16 {
+    // The table's range ends where ports end.
+    u16::try_from(c.int(var)).unwrap_or(u16::MAX)
+}
+
+fn servers(c: &mut Context, args: &ServerArgs, largest: u32, nginx_found: bool) -> ServerOptions {
+    let host = c
+        .settings
+        .text(Var::ServerHost)
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    if host.is_empty() || host.starts_with('-') || host.contains(|ch: char| ch.is_whitespace()) {
+        c.setting_error(Var::ServerHost, "this is no address to bind to");
+    }
+    let balancer = balancer(c, largest, nginx_found);
+    let (base_port, nginx_port) = (port(c, Var::ServerBasePort), port(c, Var::NginxPort));
+    let last = u32::from(base_port) + largest - 1;
+    if last > u32::from(u16::MAX) {
+        c.setting_error(
+            Var::ServerBasePort,
+            &format!("{largest} servers need ports up to {last}, and 65535 is the last"),
+        );
+    } else if balancer == Balancer::Nginx
+        && (u32::from(base_port)..=last).contains(&u32::from(nginx_port))
+    {
+        c.errors.push(PlanError::PortsOverlap {
+            instances: largest,
+            base: base_port,
+            balancer,
+            port: nginx_port,
+        });
+    }
+    let fixed_port = c
+        .settings
+        .int(Var::ServerPort)
+        .and_then(|p| u16::try_from(p).ok())
+        .filter(|&p| p != 0 && largest == 1 && c.kind != RunKind::RoundRobin);
+    if largest > 1 && c.chosen_now(Var::ServerPort) {
+        c.notices.push(
+            "MLX_SERVER_PORT is not used: several servers take ports from MLX_SERVER_BASE_PORT on."
+                .to_owned(),
+        );
+    }
+    ServerOptions {
+        port: fixed_port,
+        base_port,
+        nginx_port,
+        balancer,
+        args: with_cache_bound(c, args),
+        backlog: c.settings.int(Var::ServerBacklog),
+        ready_timeout_s: c.number(Var::ReadyTimeout),
+        bind_timeout_s: c.number(Var::BindTimeout),
+        startup_delay_s: Some(c.number(Var::StartupDelay)).filter(|&s| s > 0.0),
+        watchdog_s: c.number(Var::Watchdog),
+        env: c.settings.server_environment.clone(),
+        host,
+    }
+}
+
+/// Kinds that are about several servers go through nginx even with one, so that a growing number
+/// of instances is compared through the same proxy.
+fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
+    let several = match c.kind {
+        RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
+        RunKind::Single | RunKind::Concurrent => false,
+        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick => largest > 1,
+    };
+    let balancer = match c.settings.text(Var::Balancer) {
+        _ if !several => Balancer::Direct,
+        Some("direct") => Balancer::Direct,
+        Some(_) if nginx_found => Balancer::Nginx,
+        Some(_) => {
+            c.errors.push(PlanError::NoNginx);
+            Balancer::Nginx
+        }
+        None if nginx_found => Balancer::Nginx,
+        None => {
+            c.notices.push(
+                "nginx was not found: requests go to the servers directly (balancer=direct)."
+                    .to_owned(),
+            );
+            Balancer::Direct
+        }
+    };
+    c.computed.insert(Var::Balancer, balancer.to_string());
+    balancer
+}
+
+/// Measurement rule 2: the server keeps a bounded number of prompts, of a bounded size, unless
+/// the user or an axis says how much.
+fn with_cache_bound(c: &Context, args: &ServerArgs) -> Vec<String> {
+    const BOUNDS: [(&str, &str); 2] = [
+        ("--prompt-cache-size", "10"),
+        ("--prompt-cache-bytes", "1GB"),
+    ];
+    let swept = |flag: &str| {
+        c.axes
+            .iter()
+            .any(|a| matches!(&a.axis, Axis::Flag(f) if c.flags.resolve(f).is_ok_and(|k| k.name() == flag)))
+    };
+    let users = BOUNDS.iter().any(|(flag, _)| args.has(flag) || swept(flag));
+    let mut tokens = Vec::new();
+    if !users {
+        for (flag, value) in BOUNDS {
+            if c.flags.has(flag) {
+                tokens.extend([flag.to_owned(), value.to_owned()]);
+            }
+        }
+    }
+    tokens.extend(args.tokens());
+    tokens
+}
+
+fn cells(c: &mut Context, grid: &Grid) -> Vec<super::Cell> {
+    match grid.size() {
+        Some(size) if size <= u64::from(MAX_CELLS) => {
+            if let Requests::Fixed(requests) = grid.requests
+                && let Some(most) = grid.concurrency.iter().max()
+                && *most > requests
+            {
+                c.notices.push(format!(
+                    "{requests} requests cannot keep {most} in flight: cells of a higher \
+                     concurrency than {requests} measure {requests}."
+                ));
+            }
+            grid.cells()
+        }
+        size => {
+            c.errors.push(PlanError::TooManyCells {
+                cells: size.map_or_else(|| "too many".to_owned(), |s| s.to_string()),
+                max: MAX_CELLS,
+            });
+            Vec::new()
+        }
+    }
+}
+
+fn effective(c: &Context) -> Vec<EffectiveSetting> {
+    Var::iter()
+        .map(|var| EffectiveSetting {
+            name: var.to_string(),
+            value: c
+                .computed
+                .get(&var)
+                .cloned()
+                .unwrap_or_else(|| c.settings.shown(var)),
+            source: c.settings.source(var).to_string(),
+        })
+        .collect()
+}

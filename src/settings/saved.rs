@@ -1,0 +1,158 @@
+//! Settings kept between runs: one JSON object, `{"MLX_MAX_TOKENS": "256", ...}`. Keys that this
+//! version does not know survive a save.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use super::table::Var;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SavedSettings {
+    values: Map<String, Json>,
+}
+
+impl SavedSettings {
+    /// Reads the file. A missing one is empty; one that cannot be read or understood is moved
+    /// aside (never deleted) and told in the second value, and the settings start empty.
+    pub fn load(path: &Path) -> (Self, Option<String>) {
+        let text = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return (Self::default(), None),
+            Err(e) => {
+                let warning = format!(
+                    "saved settings were not read: {}: {e}. Defaults are used.",
+                    path.display()
+                );
+                return (Self::default(), Some(warning));
+            }
+        };
+        match serde_json::from_slice::<Json>(&text) {
+            Ok(Json::Object(values)) => (Self { values }, None),
+            Ok(_) => (
+                Self::default(),
+                Some(put_aside(path, "it is not a JSON object")),
+            ),
+            Err(e) => (Self::default(), Some(put_aside(path, &e.to_string()))),
+        }
+    }
+
+    /// Written to a file beside it, then renamed: never half-written.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, &self.values)?;
+        file.write_all(b"\n")?;
+        file.persist(path)?;
+        Ok(())
+    }
+
+    /// The text of a saved setting; an empty one counts as unset.
+    pub fn get(&self, var: Var) -> Option<String> {
+        match self.values.get(var.name())? {
+            Json::String(text) => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
+            Json::Bool(on) => Some(if *on { "1" } else { "0" }.to_owned()),
+            // Kept in the file, and refused with its text when it is read.
+            other @ (Json::Array(_) | Json::Object(_)) => Some(other.to_string()),
+            Json::Null => None,
+        }
+        .filter(|text| !text.is_empty())
+    }
+
+    /// `None` forgets it.
+    pub fn set(&mut self, var: Var, text: Option<&str>) {
+        match text {
+            Some(text) => {
+                self.values
+                    .insert(var.name().to_owned(), Json::String(text.to_owned()));
+            }
+            None => {
+                self.values.shift_remove(var.name());
+            }
+        }
+    }
+}
+
+/// Moves the file to the first free `NAME.corrupt[-N]`, and says so.
+fn put_aside(path: &Path, why: &str) -> String {
+    let free = (1..1000)
+        .map(|n| {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(if n == 1 {
+                ".corrupt".to_owned()
+            } else {
+                format!(".corrupt-{n}")
+            });
+            path.with_file_name(name)
+        })
+        .find(|aside: &PathBuf| !aside.exists());
+    let moved = free.and_then(|aside| std::fs::rename(path, &aside).ok().map(|()| aside));
+    let kept = moved.map_or_else(
+        || "It could not be moved aside.".to_owned(),
+        |aside| format!("It is kept as {}.", aside.display()),
+    );
+    format!(
+        "saved settings were not understood: {}: {why}. {kept} Defaults are used.",
+        path.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_survive_and_values_of_any_scalar_type_are_read() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("deep/settings.json");
+        std::fs::create_dir_all(folder.path().join("deep")).expect("folder");
+        std::fs::write(
+            &path,
+            r#"{"window": {"x": 1}, "MLX_MAX_TOKENS": 64, "MLX_STREAM": false, "MLX_PROMPT": "", "MLX_NEW": "1"}"#,
+        )
+        .expect("written");
+        let (mut saved, warning) = SavedSettings::load(&path);
+        assert_eq!(warning, None);
+        assert_eq!(saved.get(Var::MaxTokens).as_deref(), Some("64"));
+        assert_eq!(saved.get(Var::Stream).as_deref(), Some("0"));
+        assert_eq!(saved.get(Var::Prompt), None);
+        saved.set(Var::Temperature, Some("0.7"));
+        saved.set(Var::MaxTokens, None);
+        saved.save(&path).expect("saved");
+
+        let (again, _) = SavedSettings::load(&path);
+        assert_eq!(again, saved);
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(text.contains("\"MLX_NEW\": \"1\"") && text.contains("\"window\""));
+        assert!(!text.contains("MLX_MAX_TOKENS"));
+    }
+
+    #[test]
+    fn a_corrupt_file_is_kept_aside_and_told_each_time_under_its_own_name() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let path = folder.path().join("settings.json");
+        assert_eq!(
+            SavedSettings::load(&path),
+            (SavedSettings::default(), None),
+            "a missing file is no matter"
+        );
+        for (text, aside) in [
+            ("{\"MLX_MAX", "settings.json.corrupt"),
+            ("[1]", "settings.json.corrupt-2"),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let (saved, warning) = SavedSettings::load(&path);
+            assert_eq!(saved, SavedSettings::default());
+            let warning = warning.expect("a warning");
+            assert!(warning.contains(aside), "{warning}");
+            assert!(!path.exists());
+            assert_eq!(
+                std::fs::read_to_string(folder.path().join(aside)).expect("kept"),
+                text
+            );
+        }
+    }
+}
