@@ -11,8 +11,10 @@ use crate::engine::balance::find::find_nginx;
 use crate::engine::server::launch::Launcher;
 use crate::models::{self, ModelError};
 use crate::monitor::info::MachineInfo;
-use crate::plan::ModelRef;
+use crate::plan::axis::SweepAxis;
+use crate::plan::build::{Inputs, build};
 use crate::plan::known_flags::KnownFlags;
+use crate::plan::{ModelRef, Plan, RunKind};
 use crate::platform::dirs;
 use crate::python::{self, Interpreter, PythonError, ServerProbe};
 use crate::settings::{Overrides, SavedSettings, Settings, Sources, Var};
@@ -93,7 +95,8 @@ pub struct Session {
     pub model: ModelRef,
     pub interpreter: Interpreter,
     pub server: ServerProbe,
-    pub known: KnownFlags,
+    /// `None` where the server's help makes no sense to us.
+    pub known: Option<KnownFlags>,
     pub nginx: Option<PathBuf>,
 }
 
@@ -139,7 +142,8 @@ impl Session {
             found => found.map_err(|error| Usage::of(&error))?,
         };
         let server = python::server_probe(&interpreter.exe).await?;
-        let known = KnownFlags::from_help(&server.help);
+        let version = server.mlx_lm.as_str();
+        let known = KnownFlags::parse(&server.help, Some(version)).ok();
         let nginx = find_nginx(settings.path(Var::NginxBin).and_then(Path::to_str));
         Ok(Self {
             settings,
@@ -149,6 +153,24 @@ impl Session {
             known,
             nginx,
         })
+    }
+
+    /// The plan of a run of this kind.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what was asked.
+    pub fn plan(&self, kind: RunKind, axes: &[String]) -> anyhow::Result<Plan> {
+        let axes = SweepAxis::parse_all(axes).map_err(|errors| Usage::all(&errors))?;
+        build(Inputs {
+            kind,
+            settings: &self.settings,
+            axes: &axes,
+            model: self.model.clone(),
+            known_flags: self.known.as_ref(),
+            nginx_found: self.nginx.is_some(),
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+        })
+        .map_err(|errors| Usage::all(&errors))
     }
 
     pub fn launcher(&self) -> Launcher {

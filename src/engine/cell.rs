@@ -19,10 +19,13 @@ use super::run::Runner;
 use super::server::log;
 use super::server::pool::Server;
 use super::server::readiness::Hopeless;
+use crate::measure;
+use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
-use crate::measure::verdict::{self, Context};
-use crate::measure::{figures, figures::Flag, figures::FlagKind};
-use crate::plan::{Balancer, Cell};
+use crate::measure::summary::Asked;
+use crate::measure::verdict::{Context, Thresholds, verdict};
+use crate::plan::grid::duplicate_of;
+use crate::plan::{Balancer, Cell, notices};
 
 /// Lines of a failed server's log that are kept with the cell.
 const LOG_LINES: usize = 30;
@@ -251,6 +254,35 @@ impl Runner {
         outcome: LoadOutcome,
         dead: Option<EngineError>,
     ) {
+        let workload = &self.plan.workload;
+        let figures = measure::summarise(
+            &outcome,
+            &Asked {
+                mode: workload.mode,
+                concurrency: cell.load.concurrency,
+                max_tokens: cell.load.max_tokens,
+                instances: cell.point.instances,
+            },
+        );
+        let context = Context {
+            thresholds: Thresholds::default(),
+            identical_prompts: workload.identical_prompts,
+            flag_differences: result
+                .servers
+                .iter()
+                .flat_map(|server| server.differences.clone())
+                .collect(),
+            not_alive: dead.map(|error| format!("after the cell: {error}")),
+            not_batched: notices::not_batched(&self.plan, &cell.point),
+            duplicate_of: duplicate_of(&self.plan.cells, cell).map(ToString::to_string),
+            gave_up: outcome.gave_up.clone(),
+        };
+        result.flags = verdict(&figures, &context);
+        if result.flags.iter().any(|flag| flag.kind.invalidates()) {
+            result.status = CellStatus::Invalid;
+        }
+        result.figures = Some(figures);
+        result.requests = outcome.samples;
     }
 }
 

@@ -23,7 +23,8 @@ use super::server::pool::{Environment, Pool};
 use super::source::CellSource;
 use crate::monitor::sample::MachineSample;
 use crate::monitor::{sampler, summary};
-use crate::plan::{Balancer, Cell, Plan, ServerPoint, estimate};
+use crate::plan::estimate::{self, Spent};
+use crate::plan::{Balancer, Cell, Plan, ServerPoint};
 
 /// The machine is looked at once a second (product.md section 6).
 const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
@@ -131,6 +132,7 @@ impl Runner {
             let Some(cell) = self.cells.next(&self.results) else {
                 return Ok(RunEnd::Completed);
             };
+            self.extend_plan(&cell).await?;
             if let Some(why) = self.one(cell).await? {
                 return Ok(RunEnd::Failed(why));
             }
@@ -191,14 +193,13 @@ impl Runner {
         let why = result.error.clone();
         self.results.push(result.clone());
         let left = self.cells.known();
-        let times: Vec<CellTimes> = self.results.iter().map(|r| r.times).collect();
         self.emitter
             .emit(EngineEvent::CellFinished {
                 result: Box::new(result),
                 done: self.done(),
                 total: self.done() + left.len() as u32,
                 elapsed_s: self.started.elapsed().as_secs_f64(),
-                left_s: estimate::time_left_s(&times, self.last_cell(), &left),
+                left_s: self.time_left_s(&left),
             })
             .await?;
         if failed && !self.plan.continue_on_error {
@@ -207,8 +208,38 @@ impl Runner {
         Ok(fatal)
     }
 
-    fn last_cell(&self) -> Option<&Cell> {
-        self.results.last().map(|result| &result.cell)
+    /// From what the cells of this start took; an earlier start may have met another machine.
+    fn time_left_s(&self, left: &[Cell]) -> Option<f64> {
+        let spent: Vec<Spent> = self
+            .results
+            .iter()
+            .map(|result| Spent {
+                cell: result.cell.index,
+                load_s: result.times.load_s,
+                cell_s: result.times.warmup_s + result.times.measure_s + result.times.rest_s,
+            })
+            .collect();
+        let measured = self.results.iter().map(|result| result.cell.clone());
+        let plan = Plan {
+            cells: measured.chain(left.iter().cloned()).collect(),
+            ..self.plan.clone()
+        };
+        estimate::time_left(&plan, &spent)
+    }
+
+    /// A search may come upon cells that the plan did not have.
+    async fn extend_plan(&mut self, next: &Cell) -> Result<(), EngineError> {
+        let known = self.plan.cells.len() as u32;
+        let mut cells: Vec<Cell> = std::iter::once(next.clone())
+            .chain(self.cells.known())
+            .filter(|cell| cell.index >= known)
+            .collect();
+        if cells.is_empty() {
+            return Ok(());
+        }
+        cells.sort_by_key(|cell| cell.index);
+        self.plan.cells.extend(cells.iter().cloned());
+        self.emitter.emit(EngineEvent::PlanExtended { cells }).await
     }
 
     pub(super) fn balancer(&self) -> Balancer {

@@ -1,5 +1,6 @@
 //! How a server is started: program, arguments and environment.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -41,13 +42,17 @@ impl Launcher {
             .collect()
     }
 
-    /// Environment of every server. `local_model` keeps it off the network.
-    pub fn environment(local_model: bool) -> Vec<(String, String)> {
+    /// Environment of every server: ours, then the user's. `local_model` keeps it off the network.
+    pub fn environment(
+        local_model: bool,
+        users: &BTreeMap<String, String>,
+    ) -> Vec<(String, String)> {
         // Unbuffered, so that a crash does not take the log's last lines with it.
         let mut env = vec![("PYTHONUNBUFFERED".to_owned(), "1".to_owned())];
         if local_model {
             env.push(("HF_HUB_OFFLINE".to_owned(), "1".to_owned()));
         }
+        env.extend(users.iter().map(|(k, v)| (k.clone(), v.clone())));
         env
     }
 }

@@ -232,7 +232,7 @@ impl Pool {
             supervisor: self.environment.supervisor.clone(),
             program: launcher.python.clone(),
             args: launcher.arguments(options.backlog, &args),
-            env: Launcher::environment(Path::new(&plan.model.path).is_dir()),
+            env: Launcher::environment(Path::new(&plan.model.path).is_dir(), &options.env),
             log: log.clone(),
         };
         let command = launcher.command(options.backlog, &args);
@@ -316,14 +316,13 @@ impl Pool {
 
     /// What the process table says of each server, beside what the cell asked for.
     pub fn proofs(&self, plan: &Plan, cell: &Cell) -> Vec<ServerProof> {
+        let expected = commands::expected_flags(plan, &cell.point);
         self.servers
             .iter()
             .map(|server| {
-                let port = server.address.port();
-                let asked = commands::server_arguments(plan, &cell.point, port);
                 let (command, differences) = match proof::argument_list(server.pid()) {
                     Some(real) => {
-                        let differences = commands::differences(&asked, &real);
+                        let differences = commands::differences(&expected, &real);
                         (real, differences)
                     }
                     None => (
@@ -334,7 +333,7 @@ impl Pool {
                 ServerProof {
                     instance: server.instance,
                     pid: server.pid(),
-                    port,
+                    port: server.address.port(),
                     command,
                     differences,
                 }
