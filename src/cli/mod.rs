@@ -1,3 +1,110 @@
 //! The terminal face: clap types and one file a subcommand.
 
+pub mod analyze;
+pub mod check;
+pub mod doctor;
+mod failure;
+mod figures;
+mod interrupt;
+mod model;
 pub mod models;
+mod progress;
+pub mod quick;
+mod run;
+mod session;
+pub mod setup;
+pub mod sweep;
+mod watch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use self::run::Out;
+use crate::engine::server::supervisor;
+use crate::settings::reference;
+
+/// Which `mlx_lm.server` settings give the most tokens per second on this machine, provably
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = reference::cli_help())]
+struct Arguments {
+    /// Print the engine's events as JSON lines instead of figures
+    #[arg(long, global = true)]
+    events: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// An answer in about a minute: sets up MLX, makes a model, sweeps, refines around the best
+    Quick(quick::QuickArgs),
+    /// A check that passes or fails: single, concurrent or round-robin
+    Test(check::CheckArgs),
+    /// Explore a grid of settings: concurrency, round-robin, full or custom
+    Sweep(sweep::SweepArgs),
+    /// Show the rows of a results file, sorted
+    Analyze(analyze::AnalyzeArgs),
+    /// List models, or make a synthetic one
+    Models(models::ModelsArgs),
+    /// Make the managed Python environment with MLX
+    Setup(setup::SetupArgs),
+    /// Say whether this machine is ready to measure, and what to mend
+    Doctor(doctor::DoctorArgs),
+    /// Run a program, and end it when standard input ends
+    #[command(hide = true)]
+    Supervise {
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// Runs what the process's arguments ask for.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Some(command) = arguments.command else {
+        // The window is not part of this version: say how to use what there is.
+        eprintln!("{}", Arguments::command().render_help());
+        return ExitCode::from(failure::USAGE);
+    };
+    // Before any runtime: the supervisor must stay as small as it can be.
+    if let Command::Supervise { command } = &command {
+        return match command.split_first() {
+            Some((program, args)) => supervisor::supervise(program, args),
+            None => ExitCode::from(failure::USAGE),
+        };
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("MLX_LAB_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let out = if arguments.events { Out::Events } else { Out::Figures };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::tell(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match command {
+            Command::Quick(args) => quick::run(&args, out).await,
+            Command::Test(args) => check::run(&args, out).await,
+            Command::Sweep(args) => sweep::run(&args, out).await,
+            Command::Analyze(args) => analyze::run(&args),
+            Command::Models(args) => models::run(&args).await,
+            Command::Setup(args) => setup::run(&args).await,
+            Command::Doctor(args) => doctor::run(&args).await,
+            Command::Supervise { .. } => Ok(ExitCode::SUCCESS),
+        }
+    });
+    done.unwrap_or_else(|error| failure::tell(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -15,8 +15,8 @@ use crate::models::synthetic::{self, FloatType, Progress, Shape};
 use crate::models::{Description, ModelError, Places, describe, discover};
 use crate::units::{Bytes, Secs};
 
-/// What a shell expects after Ctrl-C.
-const INTERRUPTED: u8 = 130;
+use super::failure::{INTERRUPTED, Usage};
+use super::interrupt::Interrupts;
 
 #[derive(Debug, clap::Args)]
 pub struct ModelsArgs {
@@ -158,9 +158,10 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
         .strip_prefix(synthetic::PREFIX)
         .unwrap_or(&args.name);
     let name = match args.dtype {
-        Some(dtype) => synthetic::with_dtype(name, dtype)?,
-        None => synthetic::canonical(name)?,
-    };
+        Some(dtype) => synthetic::with_dtype(name, dtype),
+        None => synthetic::canonical(name),
+    }
+    .map_err(|error| Usage::of(&error))?;
     let shape = Shape::named(&name)?;
     let folder = if let Some(folder) = &args.out {
         folder.clone()
@@ -170,7 +171,7 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
     };
     let cancel = CancellationToken::new();
     // Taken before the first byte, so that there is no moment without a handler.
-    let mut interrupt = Signals::new()?;
+    let mut interrupts = Interrupts::listen()?;
     let started = Instant::now();
     let mut work = tokio::task::spawn_blocking({
         let (name, cancel) = (name.clone(), cancel.clone());
@@ -182,7 +183,7 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
     });
     let made = tokio::select! {
         made = &mut work => made,
-        () = interrupt.next() => {
+        () = interrupts.next() => {
             cancel.cancel();
             work.await
         }
@@ -211,31 +212,8 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Ctrl-C and a polite kill.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
 /// A bar on a terminal, a line every tenth of the way in a pipe; both on stderr.
-struct Meter {
+pub(super) struct Meter {
     bar: Option<ProgressBar>,
     name: String,
     next_percent: u64,
@@ -244,7 +222,7 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
             let style = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
@@ -263,7 +241,7 @@ impl Meter {
         }
     }
 
-    fn show(&mut self, progress: Progress) {
+    pub(super) fn show(&mut self, progress: Progress) {
         self.written = Some(progress.done);
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total.0);

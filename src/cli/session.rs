@@ -7,9 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::{Interrupted, Usage};
 use super::interrupt::Interrupts;
+use super::model;
+use super::setup::{self, SetupArgs};
 use crate::engine::balance::find::find_nginx;
 use crate::engine::server::launch::Launcher;
-use crate::models::{self, ModelError};
+use crate::models;
 use crate::monitor::info::MachineInfo;
 use crate::plan::axis::SweepAxis;
 use crate::plan::build::{Inputs, build};
@@ -133,11 +135,11 @@ impl Session {
     ) -> anyhow::Result<Self> {
         // A wrong model is told before minutes are spent on Python.
         let wanted = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL).to_owned();
-        let model = model(&wanted, cancel).await?;
+        let model = model::ready(&wanted, &settings, cancel).await?;
         let chosen = settings.path(Var::Python).map(Path::to_owned);
         let interpreter = match python::choose(chosen.as_deref()).await {
             Err(PythonError::NoneFound { .. }) if no_mlx == NoMlx::SetUp => {
-                super::setup::managed(cancel).await?
+                setup::make_with(&SetupArgs::default(), cancel).await?
             }
             found => found.map_err(|error| Usage::of(&error))?,
         };
@@ -161,7 +163,7 @@ impl Session {
     /// Everything that is wrong with what was asked.
     pub fn plan(&self, kind: RunKind, axes: &[String]) -> anyhow::Result<Plan> {
         let axes = SweepAxis::parse_all(axes).map_err(|errors| Usage::all(&errors))?;
-        build(Inputs {
+        let plan = build(Inputs {
             kind,
             settings: &self.settings,
             axes: &axes,
@@ -170,7 +172,9 @@ impl Session {
             nginx_found: self.nginx.is_some(),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         })
-        .map_err(|errors| Usage::all(&errors))
+        .map_err(|errors| Usage::all(&errors))?;
+        model::refuse_too_large(&plan)?;
+        Ok(plan)
     }
 
     pub fn launcher(&self) -> Launcher {

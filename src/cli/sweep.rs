@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::failure::Usage;
+use super::model;
 use super::run::{self, Out};
 use super::session::{Asked, NoMlx, Session};
 use crate::engine::source::Grid;
-use crate::plan::axis::Axis;
-use crate::plan::{Plan, RunKind};
+use crate::plan::estimate::{Pace, estimate};
+use crate::plan::{Plan, RunKind, commands};
 use crate::settings::Var;
 use crate::store::{self, Recorder};
 use crate::units::Secs;
@@ -87,4 +88,31 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
         .with_requests(session.settings.is_on(Var::RequestsCsv));
     eprintln!("{done} cells are there, {} are left", left.len());
     run::run(&session, plan, Box::new(Grid::new(left)), recorder, done, out).await
+}
+
+/// Everything that a run would do, without doing it.
+fn dry_run(session: &Session, plan: &Plan) -> String {
+    let estimate = estimate(plan, Pace::default());
+    let python = session.interpreter.exe.to_string_lossy();
+    let mut text = format!(
+        "{} cells, {} server starts ({} processes), about {} (an estimate: nothing was measured yet)\n",
+        estimate.cells,
+        estimate.server_starts,
+        estimate.server_processes,
+        Secs(estimate.total_s())
+    );
+    if let Some(memory) = model::memory_judgement(plan) {
+        let _ = writeln!(text, "memory {}", memory.text);
+    }
+    for notice in &plan.notices {
+        let _ = writeln!(text, "note: {notice}");
+    }
+    let mut starts = commands::server_starts(plan, &plan.cells, &python).into_iter().peekable();
+    for cell in &plan.cells {
+        while let Some(start) = starts.next_if(|start| start.cell == cell.index) {
+            let _ = writeln!(text, "  start {}", commands::shell_line(&start.command));
+        }
+        let _ = writeln!(text, "cell {} {cell} max_tokens={}", cell.index, cell.load.max_tokens);
+    }
+    text
 }
