@@ -13,7 +13,7 @@ use crate::engine::{self, EngineConfig, Run};
 use crate::plan::Plan;
 use crate::platform::keep_awake::KeepAwake;
 use crate::settings::Var;
-use crate::store::Recorder;
+use crate::store::recorder::Recorder;
 use crate::units::Secs;
 
 /// Whether figures or events go to standard output.
@@ -111,7 +111,7 @@ impl Session {
     /// # Errors
     /// The results folder cannot be written.
     pub fn record(&self, plan: &Plan) -> anyhow::Result<Recorder> {
-        let recorder = Recorder::create(plan, self.provenance(), &jiff::Zoned::now())?;
+        let recorder = Recorder::create(plan, self.provenance(), &jiff::ZonedDateTime::now())?;
         Ok(recorder.with_requests(self.settings.is_on(Var::RequestsCsv)))
     }
 }

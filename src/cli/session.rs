@@ -19,8 +19,9 @@ use crate::plan::known_flags::KnownFlags;
 use crate::plan::{ModelRef, Plan, RunKind};
 use crate::platform::dirs;
 use crate::python::{self, Interpreter, PythonError, ServerProbe};
-use crate::settings::{Overrides, SavedSettings, Settings, Sources, Var};
-use crate::store::Provenance;
+use crate::settings::overrides::Overrides;
+use crate::settings::{SavedSettings, Settings, Sources, Var};
+use crate::store::sidecar::Provenance;
 
 /// The model where none was chosen: made on disk in a moment, and labelled synthetic everywhere.
 pub const DEFAULT_MODEL: &str = "synthetic:tiny";

@@ -12,7 +12,8 @@ use crate::engine::source::Grid;
 use crate::plan::estimate::{Pace, estimate};
 use crate::plan::{Plan, RunKind, commands};
 use crate::settings::Var;
-use crate::store::{self, Recorder};
+use crate::store;
+use crate::store::recorder::Recorder;
 use crate::units::Secs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -84,7 +85,7 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
     // The model is the run's own: rows of two models do not belong into one file.
     asked.model = Some(plan.model.path.clone());
     let session = Session::open(&asked, NoMlx::Tell).await?;
-    let recorder = Recorder::resume(resumed, session.provenance(), &jiff::Zoned::now())?
+    let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())?
         .with_requests(session.settings.is_on(Var::RequestsCsv));
     eprintln!("{done} cells are there, {} are left", left.len());
     run::run(&session, plan, Box::new(Grid::new(left)), recorder, done, out).await

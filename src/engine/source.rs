@@ -6,7 +6,7 @@ use super::event::CellResult;
 use crate::plan::Cell;
 
 /// Hands out cells one by one.
-pub trait CellSource: Send {
+pub trait CellSource: Send + Sync {
     /// The next cell, given all results of this run so far; `None` when there is nothing left.
     fn next(&mut self, done: &[CellResult]) -> Option<Cell>;
 

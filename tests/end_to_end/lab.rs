@@ -38,10 +38,10 @@ impl Lab {
         eprintln!("MLX environment: {}", environment.display());
         let interpreter = runtime.block_on(python::managed::ensure(
             &environment,
-            |progress| eprintln!("  {progress}"),
+            &|progress| eprintln!("  {progress:?}"),
             &cancel,
         ))?;
-        let tiny = models::synthetic::ensure("tiny", &target.join("models"), |_| {}, &cancel)?;
+        let tiny = models::synthetic::ensure("tiny", &target.join("models"), &mut |_| {}, &cancel)?;
         let temporary = target.join("end-to-end-tmp");
         std::fs::create_dir_all(&temporary)?;
         Ok(Self {
@@ -258,7 +258,7 @@ impl Watched {
 
 /// Command lines of running processes that mention `text`, other than our own.
 pub fn processes_with(text: &str) -> Vec<String> {
-    let mut system = System::new();
+    let mut system = System::new().expect("a process table");
     system.refresh_processes_specifics(
         ProcessesToUpdate::All,
         true,
