@@ -148,8 +148,9 @@ pub struct ServerStart {
     pub command: Vec<String>,
 }
 
-/// Every server process that the cells would start, in order.
-pub fn server_starts(plan: &Plan, cells: &[Cell], python: &str) -> Vec<ServerStart> {
+/// Every server process that the cells would start, in order. `launcher` is what stands before the
+/// server's own arguments: the interpreter, then `-m mlx_lm server` or what its version needs.
+pub fn server_starts(plan: &Plan, cells: &[Cell], launcher: &[String]) -> Vec<ServerStart> {
     let mut starts = Vec::new();
     let mut previous = None;
     for cell in cells {
@@ -159,12 +160,7 @@ pub fn server_starts(plan: &Plan, cells: &[Cell], python: &str) -> Vec<ServerSta
                 .port
                 .unwrap_or(plan.servers.base_port)
                 .saturating_add(u16::try_from(instance).unwrap_or(u16::MAX));
-            let mut command = vec![
-                python.to_owned(),
-                "-m".to_owned(),
-                "mlx_lm".to_owned(),
-                "server".to_owned(),
-            ];
+            let mut command = launcher.to_vec();
             command.extend(server_arguments(plan, &cell.point, port));
             starts.push(ServerStart {
                 cell: cell.index,

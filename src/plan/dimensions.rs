@@ -1,12 +1,14 @@
 //! What each kind of run varies, and the values of everything that it does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 
 use super::RunKind;
 use super::axis::{Axis, AxisError, AxisValues};
 use super::build::Context;
 use super::error::PlanError;
 use super::grid::{Grid, Requests};
+use super::known_flags::FlagError;
 use super::server_args::{ServerArgs, reserved};
 use crate::measure::figures::Mode;
 use crate::settings::Var;
@@ -190,12 +192,10 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
                 Ok(flag) if matches!(Axis::named(&flag), Axis::Flag(_)) => {
                     flags.push((flag, values.clone()));
                 }
-                Ok(full) => c.errors.push(PlanError::AxisFlag(
-                    super::known_flags::FlagError::Ambiguous {
-                        flag: flag.clone(),
-                        candidates: vec![full],
-                    },
-                )),
+                Ok(full) => c.errors.push(PlanError::AxisFlag(FlagError::Ambiguous {
+                    flag: flag.clone(),
+                    candidates: vec![full],
+                })),
                 Err(error) => c.errors.push(error),
             },
             (built_in, AxisValues::Numbers(values)) => {
@@ -220,21 +220,20 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
     (numbers, flags)
 }
 
-fn without_repeats<T: Clone + PartialEq + ToString>(
+fn without_repeats<T: Clone + Eq + Hash + ToString>(
     c: &mut Context,
     axis: &str,
     values: &mut Vec<T>,
 ) {
-    let mut once: Vec<T> = Vec::new();
+    let mut seen = HashSet::new();
     let mut repeated = Vec::new();
-    for value in values.drain(..) {
-        if once.contains(&value) {
+    values.retain(|value| {
+        let first = seen.insert(value.clone());
+        if !first {
             repeated.push(value.to_string());
-        } else {
-            once.push(value);
         }
-    }
-    *values = once;
+        first
+    });
     if !repeated.is_empty() {
         c.notices.push(format!(
             "{axis}: {} is listed more than once and measured once; MLX_REPEATS repeats cells.",

@@ -1,9 +1,11 @@
 //! How long a run may take. An estimate: loads are guessed until one was measured, and how fast
 //! the model answers is not known before it has.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::cell::Cell;
+use super::cell::{Cell, LoadPoint};
 use super::commands::Transition;
 use super::grid::effective_decode;
 use super::{Plan, ServerPoint};
@@ -118,30 +120,28 @@ pub struct Spent {
 /// Time left in seconds, from what finished cells took; `None` before the first. Cells of an equal
 /// load take what such cells took on average; others, and loads, the average of all.
 pub fn time_left(plan: &Plan, done: &[Spent]) -> Option<f64> {
-    let finished = |cell: &Cell| done.iter().any(|d| d.cell == cell.index);
     let cell_mean_s = mean(done.iter().map(|d| d.cell_s))?;
     let load_mean_s =
         mean(done.iter().map(|d| d.load_s).filter(|&s| s > 0.0)).unwrap_or(Pace::default().load_s);
-    let measured: Vec<(&Cell, f64)> = plan
-        .cells
-        .iter()
-        .filter_map(|cell| {
-            let spent = done.iter().find(|d| d.cell == cell.index)?;
-            Some((cell, spent.cell_s))
-        })
+    let spent_s: HashMap<u32, f64> = done.iter().map(|d| (d.cell, d.cell_s)).collect();
+    let mut by_load: HashMap<&LoadPoint, Vec<f64>> = HashMap::new();
+    for cell in &plan.cells {
+        if let Some(&s) = spent_s.get(&cell.index) {
+            by_load.entry(&cell.load).or_default().push(s);
+        }
+    }
+    let by_load: HashMap<&LoadPoint, f64> = by_load
+        .into_iter()
+        .filter_map(|(load, times)| Some((load, mean(times.into_iter())?)))
         .collect();
     let mut left_s = 0.0;
     let mut previous: Option<&Cell> = None;
     for cell in &plan.cells {
-        if !finished(cell) {
+        if !spent_s.contains_key(&cell.index) {
             if Transition::between(previous, cell) != Transition::Keep {
                 left_s += load_mean_s;
             }
-            let alike = measured
-                .iter()
-                .filter(|(other, _)| other.load == cell.load)
-                .map(|(_, s)| *s);
-            left_s += mean(alike).unwrap_or(cell_mean_s) + plan.cell_pause_s;
+            left_s += by_load.get(&cell.load).unwrap_or(&cell_mean_s) + plan.cell_pause_s;
         }
         previous = Some(cell);
     }

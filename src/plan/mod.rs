@@ -14,6 +14,8 @@ pub mod known_flags;
 pub mod notices;
 pub mod quick;
 pub mod server_args;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -45,10 +45,11 @@ pub(super) fn of(c: &Context, plan: &Plan, args: &ServerArgs) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let unbatched: BTreeSet<String> = plan
-        .cells
-        .iter()
-        .filter_map(|cell| not_batched(plan, &cell.point))
+    let mut points: Vec<&ServerPoint> = plan.cells.iter().map(|cell| &cell.point).collect();
+    points.dedup();
+    let unbatched: BTreeSet<String> = points
+        .into_iter()
+        .filter_map(|point| not_batched(plan, point))
         .collect();
     notices.extend(unbatched.into_iter().map(|text| sentence(&text)));
     notices.extend(duplicates(plan));

@@ -203,7 +203,7 @@ settings! {
         Computed("sustained; compatible where MLX_NUM_REQUESTS or MLX_REQUESTS_MULTIPLIER is set"),
         "Hold the load for a window (sustained), or send a fixed number of requests as the Python lab did (compatible)";
     WindowMinS "MLX_WINDOW_MIN_S" Quality, seconds(0.1, DAY_S),
-        PerKind { kinds: &[("quick", "2")], other: "10" },
+        PerKind { kinds: &[("quick", "1.5")], other: "10" },
         "A sustained window lasts at least this long";
     WindowMinE2e "MLX_WINDOW_MIN_E2E" Quality, Kind::Number { min: 0.0, max: 1000.0, unit: "" },
         PerKind { kinds: &[("quick", "2")], other: "3" },
@@ -212,11 +212,12 @@ settings! {
         PerKind { kinds: &[("quick", "16")], other: "64" },
         "... and until this many requests are answered";
     WindowMaxS "MLX_WINDOW_MAX_S" Quality, seconds(0.1, DAY_S),
-        PerKind { kinds: &[("quick", "3")], other: "60" },
+        PerKind { kinds: &[("quick", "2.5")], other: "60" },
         "... but never longer than this, and a window cut short says so";
     Repeats "MLX_REPEATS" Quality, int(1, 1000), Always("1"),
         "Times to measure each cell, each from a separate server start";
-    WarmupRequests "MLX_WARMUP_REQUESTS" Quality, int(0, 10_000), Always("2"),
+    WarmupRequests "MLX_WARMUP_REQUESTS" Quality, int(0, 10_000),
+        PerKind { kinds: &[("quick", "1")], other: "2" },
         "Warm-up requests per server before a cell, with the sampling parameters that are measured";
     CellPause "MLX_CELL_PAUSE_S" Quality, seconds(0.0, DAY_S), Always("0"),
         "Pause between cells";
