@@ -1,1 +1,4 @@
 //! The terminal face: clap types and one file a subcommand.
+
+pub mod doctor;
+pub mod setup;

@@ -1,3 +1,4 @@
 //! What differs between macOS and other systems.
 
 pub mod dirs;
+pub mod executables;

@@ -1,1 +1,3 @@
 //! Spreading requests over instances: through nginx, or directly.
+
+pub mod find;
