@@ -1,4 +1,5 @@
 //! What differs between macOS and other systems.
 
 pub mod dirs;
+pub mod executables;
 pub mod keep_awake;

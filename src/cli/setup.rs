@@ -1,0 +1,132 @@
+//! `setup`: makes the managed environment, or reuses it.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::platform::dirs;
+use crate::python::Interpreter;
+use crate::python::managed::{Options, Progress, SetupError, ensure_with};
+
+/// Make a Python environment with mlx and mlx-lm for this app, or check the one that is there.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SetupArgs {
+    /// Make it anew even if it is whole
+    #[arg(long)]
+    pub force: bool,
+    /// The Python (3.11 or newer) to make it from
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+}
+
+/// Exit status 130 if interrupted. Prints the environment's Python on stdout.
+pub async fn run(args: &SetupArgs) -> anyhow::Result<ExitCode> {
+    match make(args).await {
+        Ok(python) => {
+            println!("{python}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) if is_cancel(&error) => {
+            eprintln!("setup: {error}");
+            Ok(ExitCode::from(130))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the user stopped it.
+pub fn is_cancel(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(SetupError::Cancelled))
+}
+
+/// The managed environment's Python, made if need be with progress on stderr. Ctrl-C cancels and
+/// leaves nothing behind.
+pub async fn make(args: &SetupArgs) -> anyhow::Result<Interpreter> {
+    let dir = dirs::environment_dir()
+        .context("this user has no home folder (HOME), so there is no place for an environment")?;
+    let options = Options {
+        dir,
+        force: args.force,
+        base: args.python.clone(),
+    };
+    let cancel = CancellationToken::new();
+    let watch = tokio::spawn(cancel_on_signal(cancel.clone()));
+    let show = Show::new();
+    let made = ensure_with(&options, &|step| show.step(step), &cancel).await;
+    watch.abort();
+    show.end();
+    Ok(made?)
+}
+
+/// Ctrl-C, and what a service manager or a closed terminal sends.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    cancel.cancel();
+}
+
+/// Progress on stderr: a spinner with the latest line on a terminal, every line in a pipe.
+struct Show(Option<ProgressBar>);
+
+impl Show {
+    fn new() -> Self {
+        Self(std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        }))
+    }
+
+    fn step(&self, step: Progress) {
+        // A step stays on the screen; the lines of an installer replace one another.
+        let passing = matches!(step, Progress::Installing { .. });
+        let Some(text) = words(step) else { return };
+        match &self.0 {
+            None => eprintln!("setup: {text}"),
+            Some(bar) if passing => bar.set_message(text),
+            Some(bar) => {
+                bar.println(format!("setup: {text}"));
+                bar.set_message(text);
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn words(step: Progress) -> Option<String> {
+    Some(match step {
+        Progress::Waiting => "waiting for another process that is making it".to_owned(),
+        Progress::Finding => "looking for a Python to make it from".to_owned(),
+        Progress::CreatingVenv { python } => format!("making a virtual environment from {python}"),
+        Progress::Installing { line } => line,
+        Progress::Retrying { reason } => format!("trying once more after: {reason}"),
+        Progress::Checking => "starting the server once to check it".to_owned(),
+        Progress::Done { reused: false } => "done".to_owned(),
+        // Nothing to wait for, nothing to say.
+        Progress::Done { reused: true } => return None,
+    })
+}
