@@ -1,1 +1,30 @@
-//! A run's files: one row per finished cell, flushed.
+//! A run's files: one row per finished cell, flushed the moment the cell ends, and what belongs
+//! beside it. Reads its own files back to finish a run that was cut short, and other labs' files
+//! to show them.
+//!
+//! ```text
+//! EngineEvent ──▶ recorder ──▶ row_file ──▶ NAME.csv            row        one row a cell
+//!                     │            ├──────▶ NAME.machine.csv    machine    one row a sample
+//!                     │            └──────▶ NAME.requests.csv   requests   one row a request
+//!                     └──▶ sidecar ───────▶ NAME.json           metadata and the plan
+//!
+//! NAME.csv + NAME.json ──▶ resume ──▶ recorder      the rest of a run, nothing repeated
+//! any CSV ──▶ read ──▶ table                        rows, their origin, damaged lines
+//! ```
+
+pub mod error;
+pub mod machine;
+pub mod pairs;
+pub mod read;
+pub mod recorder;
+pub mod requests;
+pub mod resume;
+pub mod row;
+mod row_file;
+pub mod run_files;
+pub mod sidecar;
+pub mod table;
+mod torn;
+
+#[cfg(test)]
+mod testing;

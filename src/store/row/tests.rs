@@ -1,0 +1,125 @@
+use std::path::Path;
+
+use super::super::resume::CLASSIC_COLUMNS;
+use super::super::row_file::header_of;
+use super::super::testing::{cell, failed, figures, plan, result};
+use super::*;
+use crate::engine::event::CellResult;
+
+fn row_of(result: &CellResult) -> CellRow {
+    CellRow::new(result, &plan(Path::new("results"), 1))
+}
+
+fn csv_of(row: &CellRow) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.serialize(row).unwrap();
+    String::from_utf8(writer.into_inner().unwrap()).unwrap()
+}
+
+fn read_back(text: &str) -> CellRow {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.deserialize().next().expect("a row").unwrap()
+}
+
+#[test]
+fn the_first_columns_are_the_classic_ones_and_no_name_is_there_twice() {
+    let header = header_of::<CellRow>(Path::new("x.csv")).unwrap();
+    assert_eq!(header[..8], CLASSIC_COLUMNS);
+    let mut names = header.clone();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), header.len());
+}
+
+#[test]
+fn what_is_written_reads_back_equal() {
+    for (name, result) in [
+        ("full", result(&cell(3, Some(8), 4))),
+        ("own arguments", result(&cell(0, None, 1))),
+        ("failed", failed(&cell(1, Some(8), 16))),
+        (
+            "skipped",
+            CellResult {
+                status: CellStatus::Skipped,
+                error: None,
+                ..failed(&cell(1, Some(8), 16))
+            },
+        ),
+    ] {
+        let row = row_of(&result);
+        let text = csv_of(&row);
+        assert_eq!(text.lines().count(), 2, "{name}: one row is one line");
+        assert_eq!(read_back(&text), row, "{name}");
+        assert!(row.belongs_to(&result.cell), "{name}");
+    }
+}
+
+#[test]
+fn figures_stand_in_their_columns_with_their_units() {
+    let row = row_of(&result(&cell(3, Some(8), 4)));
+    assert!((row.throughput_tps - 354.873).abs() < 1e-9);
+    assert_eq!(row.errors, 3);
+    assert_eq!(row.error_classes.as_deref(), Some("timeout=1;reset=2"));
+    assert_eq!(row.ttft_mean_s, Some(0.123_457));
+    assert_eq!(row.ttft_p99_s, None);
+    assert_eq!(row.ttft_max_s, Some(0.246_914));
+    assert_eq!(row.e2e_p95_s, Some(1.95));
+    assert_eq!((row.itl_n, row.connect_p99_s), (Some(700), None));
+    assert_eq!(row.dispatch_lag_max_s, None);
+    assert_eq!(row.cached_tokens, None);
+    assert_eq!(row.cpu_mean_pct, Some(73.5));
+    assert_eq!(row.gpu_mean_pct, None);
+    assert_eq!(row.memory_peak_bytes, Some(8_000_000_000));
+    assert_eq!(row.per_instance.as_deref(), Some("0=64;1=64"));
+    assert_eq!(row.flag_kinds(), [FlagKind::CachedPrompts]);
+    assert_eq!(row.axes(), cell(3, None, 1).point.flags);
+    assert_eq!(row.window_s, Some(20.0));
+}
+
+#[test]
+fn old_columns_look_as_the_python_lab_wrote_them() {
+    let start = |result: &CellResult| {
+        let text = csv_of(&row_of(result));
+        let fields: Vec<_> = text.lines().nth(1).unwrap().split(',').take(8).collect();
+        fields.join(",")
+    };
+    let mut all_failed = result(&cell(0, Some(8), 16));
+    all_failed.figures = Some(Figures {
+        throughput_tps: 0.0,
+        total_tokens: 0,
+        elapsed_s: 4.11,
+        errors: [(crate::measure::sample::ErrorClass::Connect, 16)].into(),
+        ..figures()
+    });
+    assert_eq!(start(&all_failed), "2,8,4,16,0.0,0,4.11,16");
+    assert_eq!(
+        start(&failed(&cell(0, Some(8), 16))),
+        "2,8,4,16,0.0,0,0.00,16"
+    );
+    assert_eq!(
+        start(&result(&cell(0, None, 1))),
+        "2,,4,1,354.873,8192,23.60,3"
+    );
+}
+
+#[test]
+fn a_row_of_another_cell_is_told_apart() {
+    let row = row_of(&result(&cell(3, Some(8), 4)));
+    let mut others = vec![cell(3, Some(8), 4); 4];
+    others[0].index = 2;
+    others[1].repeat = 2;
+    others[2].point.flags.clear();
+    others[3].point.decode_concurrency = None;
+    for other in others {
+        assert!(!row.belongs_to(&other), "{other:?}");
+    }
+}
+
+#[test]
+fn columns_of_other_versions_do_no_harm() {
+    let text = "instances,concurrency,cell,new_thing,flags\n1,2,3,x,short_window;future_flag\n";
+    let row = read_back(text);
+    assert_eq!((row.instances, row.concurrency, row.cell), (1, 2, 3));
+    assert_eq!(row.status, None);
+    assert_eq!(row.flag_kinds(), [FlagKind::ShortWindow]);
+}
