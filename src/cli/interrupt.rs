@@ -1,6 +1,9 @@
 //! Ctrl-C, and what else asks a terminal program to end.
 
+use std::future::Future;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Resolves each time the user asks us to end: Ctrl-C, `kill`, a closed terminal.
 pub struct Interrupts {
@@ -28,6 +31,25 @@ impl Interrupts {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Runs `work` with a token that Ctrl-C cancels; `work` then ends by itself, cleanly.
+///
+/// # Errors
+/// The system refuses a handler.
+pub async fn cancellable<F: Future>(
+    work: impl FnOnce(CancellationToken) -> F,
+) -> std::io::Result<F::Output> {
+    let cancel = CancellationToken::new();
+    let mut interrupts = Interrupts::listen()?;
+    let work = work(cancel.clone());
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = interrupts.next() => cancel.cancel(),
         }
     }
 }

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio_util::sync::CancellationToken;
 
 use crate::models::discover::{DEFAULT_DEPTH, split_folders};
 use crate::models::synthetic::{self, FloatType, Progress, Shape};
 use crate::models::{Description, ModelError, Places, describe, discover};
 use crate::units::{Bytes, Secs};
 
-use super::failure::{INTERRUPTED, Usage};
-use super::interrupt::Interrupts;
+use super::failure::{Interrupted, Usage};
+use super::interrupt::cancellable;
 
 #[derive(Debug, clap::Args)]
 pub struct ModelsArgs {
@@ -169,25 +168,16 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
         let models = crate::platform::dirs::models_dir().ok_or(ModelError::NoModelsFolder)?;
         synthetic::folder_of(&name, &models)?
     };
-    let cancel = CancellationToken::new();
-    // Taken before the first byte, so that there is no moment without a handler.
-    let mut interrupts = Interrupts::listen()?;
     let started = Instant::now();
-    let mut work = tokio::task::spawn_blocking({
-        let (name, cancel) = (name.clone(), cancel.clone());
-        move || {
+    let made = cancellable(|cancel| {
+        let name = name.clone();
+        tokio::task::spawn_blocking(move || {
             let mut meter = Meter::new(&name);
             synthetic::ensure_shape(&name, &shape, &folder, &mut |p| meter.show(p), &cancel)
                 .map(|folder| (folder, meter.written))
-        }
-    });
-    let made = tokio::select! {
-        made = &mut work => made,
-        () = interrupts.next() => {
-            cancel.cancel();
-            work.await
-        }
-    };
+        })
+    })
+    .await?;
     match made.context("the thread that writes the model ended early")? {
         Ok((folder, Some(written))) => {
             let elapsed_s = started.elapsed().as_secs_f64();
@@ -204,13 +194,13 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
             eprintln!("synthetic:{name} was there already");
             Ok(ExitCode::SUCCESS)
         }
-        Err(error @ ModelError::Cancelled) => {
-            eprintln!("synthetic:{name}: {error}");
-            Ok(ExitCode::from(INTERRUPTED))
-        }
+        Err(ModelError::Cancelled) => Err(Interrupted.into()),
         Err(error) => Err(error.into()),
     }
 }
+
+/// Smaller models are there before a line is read.
+const SHOWN_FROM: u64 = 50_000_000;
 
 /// A bar on a terminal, a line every tenth of the way in a pipe; both on stderr.
 pub(super) struct Meter {
@@ -246,6 +236,9 @@ impl Meter {
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total.0);
             bar.set_position(progress.done.0);
+            return;
+        }
+        if progress.total.0 < SHOWN_FROM {
             return;
         }
         let percent = progress.done.0 * 100 / progress.total.0.max(1);

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::{Interrupted, Usage};
-use super::interrupt::Interrupts;
+use super::interrupt::cancellable;
 use super::model;
 use super::setup::{self, SetupArgs};
 use crate::engine::balance::find::find_nginx;
@@ -111,22 +111,14 @@ impl Session {
     /// user's Ctrl-C.
     pub async fn open(asked: &Asked, no_mlx: NoMlx) -> anyhow::Result<Self> {
         let settings = asked.settings()?;
-        let cancel = CancellationToken::new();
-        let mut interrupts = Interrupts::listen()?;
-        let opening = Self::make(settings, no_mlx, &cancel);
-        tokio::pin!(opening);
-        let mut asked_to_stop = false;
-        loop {
-            tokio::select! {
-                opened = &mut opening => {
-                    return if asked_to_stop { Err(Interrupted.into()) } else { opened };
-                }
-                () = interrupts.next() => {
-                    asked_to_stop = true;
-                    cancel.cancel();
-                }
+        cancellable(async |cancel| {
+            let made = Self::make(settings, no_mlx, &cancel).await;
+            if cancel.is_cancelled() {
+                return Err(Interrupted.into());
             }
-        }
+            made
+        })
+        .await?
     }
 
     async fn make(
@@ -140,7 +132,7 @@ impl Session {
         let chosen = settings.path(Var::Python).map(Path::to_owned);
         let interpreter = match python::choose(chosen.as_deref()).await {
             Err(PythonError::NoneFound { .. }) if no_mlx == NoMlx::SetUp => {
-                setup::make_with(&SetupArgs::default(), cancel).await?
+                setup::make(&SetupArgs::default(), cancel).await?
             }
             found => found.map_err(|error| Usage::of(&error))?,
         };

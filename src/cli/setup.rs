@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Interrupted;
+use super::interrupt::cancellable;
 use crate::platform::dirs;
 use crate::python::Interpreter;
 use crate::python::managed::{Options, Progress, SetupError, ensure_with};
@@ -25,29 +26,16 @@ pub struct SetupArgs {
     pub python: Option<PathBuf>,
 }
 
-/// Exit status 130 if interrupted. Prints the environment's Python on stdout.
+/// Prints the environment's Python on standard output.
 pub async fn run(args: &SetupArgs) -> anyhow::Result<ExitCode> {
-    match make(args).await {
-        Ok(python) => {
-            println!("{python}");
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) if is_cancel(&error) => {
-            eprintln!("setup: {error}");
-            Ok(ExitCode::from(130))
-        }
-        Err(error) => Err(error),
-    }
+    let made = cancellable(async |cancel| make(args, &cancel).await).await?;
+    println!("{}", made?);
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the user stopped it.
-pub fn is_cancel(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(SetupError::Cancelled))
-}
-
-/// The managed environment's Python, made if need be with progress on stderr. Ctrl-C cancels and
-/// leaves nothing behind.
-pub async fn make(args: &SetupArgs) -> anyhow::Result<Interpreter> {
+/// The managed environment's Python, made if need be with progress on stderr. A cancel leaves
+/// nothing behind.
+pub async fn make(args: &SetupArgs, cancel: &CancellationToken) -> anyhow::Result<Interpreter> {
     let dir = dirs::environment_dir()
         .context("this user has no home folder (HOME), so there is no place for an environment")?;
     let options = Options {
@@ -55,30 +43,13 @@ pub async fn make(args: &SetupArgs) -> anyhow::Result<Interpreter> {
         force: args.force,
         base: args.python.clone(),
     };
-    let cancel = CancellationToken::new();
-    let watch = tokio::spawn(cancel_on_signal(cancel.clone()));
     let show = Show::new();
-    let made = ensure_with(&options, &|step| show.step(step), &cancel).await;
-    watch.abort();
+    let made = ensure_with(&options, &|step| show.step(step), cancel).await;
     show.end();
-    Ok(made?)
-}
-
-/// Ctrl-C, and what a service manager or a closed terminal sends.
-async fn cancel_on_signal(cancel: CancellationToken) {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+    match made {
+        Err(SetupError::Cancelled) => Err(Interrupted.into()),
+        made => Ok(made?),
     }
-    cancel.cancel();
 }
 
 /// Progress on stderr: a spinner with the latest line on a terminal, every line in a pipe.

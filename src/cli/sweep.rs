@@ -41,7 +41,9 @@ impl From<SweepKind> for RunKind {
 
 #[derive(Debug, clap::Args)]
 pub struct SweepArgs {
-    pub kind: SweepKind,
+    /// What is swept; a resumed run knows
+    #[arg(required_unless_present = "resume")]
+    pub kind: Option<SweepKind>,
     #[command(flatten)]
     pub asked: Asked,
     /// An axis and its values: concurrency=1..64x2, or any flag: prefill-step-size='512|2048'
@@ -61,8 +63,9 @@ pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.resume {
         return resume(args, file, out).await;
     }
+    let kind = args.kind.ok_or_else(|| Usage("name a sweep".to_owned()))?;
     let session = Session::open(&args.asked, NoMlx::Tell).await?;
-    let plan = session.plan(args.kind.into(), &args.axis)?;
+    let plan = session.plan(kind.into(), &args.axis)?;
     if args.dry_run {
         print!("{}", dry_run(&session, &plan));
         return Ok(ExitCode::SUCCESS);
@@ -94,7 +97,7 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
 /// Everything that a run would do, without doing it.
 fn dry_run(session: &Session, plan: &Plan) -> String {
     let estimate = estimate(plan, Pace::default());
-    let python = session.interpreter.exe.to_string_lossy();
+    let launcher = session.launcher().command(plan.servers.backlog, &[]);
     let mut text = format!(
         "{} cells, {} server starts ({} processes), about {} (an estimate: nothing was measured yet)\n",
         estimate.cells,
@@ -108,7 +111,7 @@ fn dry_run(session: &Session, plan: &Plan) -> String {
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");
     }
-    let mut starts = commands::server_starts(plan, &plan.cells, &python).into_iter().peekable();
+    let mut starts = commands::server_starts(plan, &plan.cells, &launcher).into_iter().peekable();
     for cell in &plan.cells {
         while let Some(start) = starts.next_if(|start| start.cell == cell.index) {
             let _ = writeln!(text, "  start {}", commands::shell_line(&start.command));

@@ -13,6 +13,7 @@ use super::sidecar::{
     BalancerCommand, Metadata, Provenance, Resumption, RunNotice, Sidecar, app_version,
 };
 use super::torn;
+use crate::engine::emitter::EventSink;
 use crate::engine::event::{CellResult, EngineEvent};
 use crate::plan::Plan;
 
@@ -122,6 +123,10 @@ impl Recorder {
                 self.clock_started_at = Some(*started_at);
                 Ok(())
             }
+            EngineEvent::PlanExtended { cells } => {
+                self.sidecar.metadata.plan.cells.extend(cells.iter().cloned());
+                self.save()
+            }
             EngineEvent::Notice { level, text } => {
                 self.sidecar.metadata.notices.push(RunNotice {
                     level: *level,
@@ -199,6 +204,12 @@ impl Recorder {
         self.sidecar.save(&self.files.json())?;
         self.unsaved = false;
         Ok(())
+    }
+}
+
+impl EventSink for Recorder {
+    fn apply(&mut self, event: &EngineEvent) -> anyhow::Result<()> {
+        Ok(self.record(event)?)
     }
 }
 
