@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plan::RunKind;
 use crate::settings::overrides::Overrides;
-use crate::settings::{SavedSettings, SettingError, Sources, Var, reference};
+use crate::settings::{SavedSettings, SettingError, Settings, Sources, Var, reference};
 
 const SHORT_HELP: &str = "`--help` (long) lists every MLX_* setting with its meaning and default.";
 
@@ -48,7 +48,7 @@ pub enum Command {
 /// What every run takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Hugging Face repo, local model folder or synthetic:NAME [default: MLX_MODEL_PATH, else synthetic:tiny]
+    /// Hugging Face repo, local model folder or `synthetic:NAME` [default: `MLX_MODEL_PATH`, else `synthetic:tiny`]
     #[arg(long, short, value_name = "MODEL")]
     pub model: Option<String>,
 
@@ -56,7 +56,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub server_args: Option<String>,
 
-    /// Python interpreter that runs mlx_lm.server
+    /// Python interpreter that runs `mlx_lm.server`
     #[arg(long, value_name = "PATH")]
     pub python: Option<String>,
 
@@ -64,18 +64,19 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Settings for this run, as in MLX_MAX_TOKENS=256
+    /// Settings for this run, as in `MLX_MAX_TOKENS=256`
     #[arg(value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
 }
 
 impl RunArgs {
-    /// All that can set a value. The environment and the saved settings come as data.
-    pub fn sources(
+    /// The effective settings, or everything that is wrong with them, here and in the other
+    /// sources. The environment and the saved settings come as data.
+    pub fn settings(
         &self,
         environment: Vec<(String, String)>,
         saved: SavedSettings,
-    ) -> Result<Sources, Vec<SettingError>> {
+    ) -> Result<Settings, Vec<SettingError>> {
         let edited = [
             (Var::ModelPath, &self.model),
             (Var::ServerArgs, &self.server_args),
@@ -84,12 +85,21 @@ impl RunArgs {
         .into_iter()
         .filter_map(|(var, text)| Some((var, text.clone()?)))
         .collect();
-        Ok(Sources {
+        let (overrides, mut errors) = Overrides::read(&self.overrides);
+        let sources = Sources {
             edited,
-            overrides: Overrides::from_words(&self.overrides)?,
+            overrides,
             environment,
             saved,
-        })
+        };
+        match Settings::resolve(&sources) {
+            Ok(settings) if errors.is_empty() => Ok(settings),
+            Ok(_) => Err(errors),
+            Err(more) => {
+                errors.extend(more);
+                Err(errors)
+            }
+        }
     }
 }
 
@@ -224,7 +234,6 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
-    use crate::settings::Settings;
 
     fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(["mlx-throughput-lab"].iter().chain(words))
@@ -270,11 +279,10 @@ mod tests {
             ]
         );
         assert!(args.run.dry_run);
-        let sources = args
+        let settings = args
             .run
-            .sources(Vec::new(), SavedSettings::default())
-            .expect("valid pairs");
-        let settings = Settings::resolve(&sources).expect("valid values");
+            .settings(Vec::new(), SavedSettings::default())
+            .expect("valid values");
         assert_eq!(settings.text(Var::ModelPath), Some("synthetic:tiny"));
         assert_eq!(
             settings.text(Var::ServerArgs),
@@ -282,6 +290,22 @@ mod tests {
         );
         assert_eq!(settings.text(Var::Prompt), Some("two words"));
         assert_eq!(settings.int(Var::MaxTokens), Some(64));
+    }
+
+    #[test]
+    fn mistakes_of_all_sources_are_told_together() {
+        let args = sweep(&["sweep", "full", "MLX_MAX_TOKEN=1", "MLX_STREAM=maybe"]);
+        let environment = vec![("MLX_REPEATS".to_owned(), "0".to_owned())];
+        let errors = args
+            .run
+            .settings(environment, SavedSettings::default())
+            .expect_err("three mistakes");
+        for name in ["MLX_MAX_TOKENS?", "MLX_STREAM", "MLX_REPEATS"] {
+            assert!(
+                errors.iter().any(|e| e.to_string().contains(name)),
+                "{name}: {errors:?}"
+            );
+        }
     }
 
     #[test]
