@@ -47,7 +47,7 @@ pub fn join<S: AsRef<str>>(arguments: &[S]) -> String {
 fn quote(argument: &str) -> String {
     let plain = !argument.is_empty()
         && argument.trim() == argument
-        && !argument.contains(|c| matches!(c, ',' | '"' | '\'' | '\\' | '{' | '}' | '[' | ']'));
+        && !argument.contains([',', '"', '\'', '\\', '{', '}', '[', ']']);
     if plain {
         return argument.to_owned();
     }
@@ -160,7 +160,6 @@ impl Piece {
                     }
                 }
                 (Some(quote), c) if c == quote => string = None,
-                (Some(_), _) => {}
                 (None, '"' | '\'') => string = Some(c),
                 (None, '{' | '[') => expected.push(closing(c)),
                 (None, '}' | ']') => {
@@ -171,7 +170,8 @@ impl Piece {
                         return Ok(());
                     }
                 }
-                (None, _) => {}
+                // Inside a string nothing else counts, and outside only what stands above.
+                _ => {}
             }
         }
         Err(string.map_or(SplitError::OpenBracket(open), SplitError::OpenQuote))

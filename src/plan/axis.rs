@@ -161,19 +161,19 @@ impl SweepAxis {
 
     /// All axes, or everything that is wrong with them.
     pub fn parse_all<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Self>, Vec<AxisError>> {
-        let mut axes: Vec<Self> = Vec::new();
+        let mut parsed: Vec<Self> = Vec::new();
         let mut errors = Vec::new();
         for text in texts {
             match Self::parse(text.as_ref()) {
-                Ok(axis) if axes.iter().any(|a| a.axis == axis.axis) => {
-                    errors.push(AxisError::Twice { axis: axis.axis });
+                Ok(new) if parsed.iter().any(|a| a.axis == new.axis) => {
+                    errors.push(AxisError::Twice { axis: new.axis });
                 }
-                Ok(axis) => axes.push(axis),
+                Ok(new) => parsed.push(new),
                 Err(error) => errors.push(error),
             }
         }
         if errors.is_empty() {
-            Ok(axes)
+            Ok(parsed)
         } else {
             Err(errors)
         }

@@ -135,8 +135,8 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         notices: std::mem::take(&mut context.notices),
         model: inputs.model,
     };
-    let more = notices::of(&context, &plan, &args);
-    plan.notices.extend(more);
+    let added = notices::of(&context, &plan, &args);
+    plan.notices.extend(added);
     Ok(plan)
 }
 
@@ -200,9 +200,8 @@ fn mode(c: &mut Context) -> Mode {
                 }
                 Mode::Sustained
             }
-            Some(_) => Mode::Compatible,
             None if counts.is_empty() => Mode::Sustained,
-            None => Mode::Compatible,
+            _ => Mode::Compatible,
         }
     };
     let name = match mode {
@@ -312,21 +311,21 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
         RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick => largest > 1,
     };
     let balancer = match c.settings.text(Var::Balancer) {
-        _ if !several => Balancer::Direct,
-        Some("direct") => Balancer::Direct,
-        Some(_) if nginx_found => Balancer::Nginx,
-        Some(_) => {
-            c.errors.push(PlanError::NoNginx);
+        Some(chosen) if several && chosen == "nginx" => {
+            if !nginx_found {
+                c.errors.push(PlanError::NoNginx);
+            }
             Balancer::Nginx
         }
-        None if nginx_found => Balancer::Nginx,
-        None => {
+        None if several && nginx_found => Balancer::Nginx,
+        None if several => {
             c.notices.push(
                 "nginx was not found: requests go to the servers directly (balancer=direct)."
                     .to_owned(),
             );
             Balancer::Direct
         }
+        _ => Balancer::Direct,
     };
     c.computed.insert(Var::Balancer, balancer.to_string());
     balancer

@@ -81,21 +81,17 @@ fn measure_s(plan: &Plan, cell: &Cell, request_s: f64) -> f64 {
     // Requests beyond the batch wait for their turn.
     let waves = (concurrency / batch(&cell.point)).max(1.0);
     let e2e_s = request_s * waves;
-    match (plan.workload.mode, cell.load.requests) {
-        (Mode::Compatible, Some(requests)) => {
-            (f64::from(requests) / concurrency).ceil().max(1.0) * e2e_s
-        }
-        _ => {
-            let rule = &plan.workload.window;
-            let window_s = rule
-                .min_s
-                .max(rule.min_e2e * e2e_s)
-                .max(f64::from(rule.min_completions) / concurrency * e2e_s)
-                .min(rule.max_s);
-            // Ramp-up before the window, and answers that are still on their way after it.
-            window_s + 2.0 * e2e_s
-        }
+    if let (Mode::Compatible, Some(requests)) = (plan.workload.mode, cell.load.requests) {
+        return (f64::from(requests) / concurrency).ceil().max(1.0) * e2e_s;
     }
+    let rule = &plan.workload.window;
+    let window_s = rule
+        .min_s
+        .max(rule.min_e2e * e2e_s)
+        .max(f64::from(rule.min_completions) / concurrency * e2e_s)
+        .min(rule.max_s);
+    // Ramp-up before the window, and answers that are still on their way after it.
+    window_s + 2.0 * e2e_s
 }
 
 /// Requests that the servers of a point decode at once; the server's default where it is not set.

@@ -231,14 +231,16 @@ mod tests {
             .flag_combinations()
             .iter()
             .map(|c| {
-                c.iter()
-                    .map(|f| format!("{}={} ", f.flag, f.value))
-                    .collect()
+                let texts: Vec<String> = c
+                    .iter()
+                    .map(|f| format!("{}={}", f.flag, f.value))
+                    .collect();
+                texts.join(" ")
             })
             .collect();
         assert_eq!(
             combinations,
-            ["--a=1 --b= ", "--a=1 --b=x ", "--a=2 --b= ", "--a=2 --b=x "]
+            ["--a=1 --b=", "--a=1 --b=x", "--a=2 --b=", "--a=2 --b=x"]
         );
         assert_eq!(grid.size(), Some(grid.cells().len() as u64));
     }

@@ -94,9 +94,12 @@ impl KnownFlags {
     }
 
     /// The flags of mlx-lm 0.32.2, for plans made where no server can be asked.
+    ///
+    /// # Panics
+    /// Never: the text is part of the program, and a test reads it.
     pub fn bundled() -> Self {
         Self::parse(include_str!("fixtures/server_help_0.32.2.txt"), None)
-            .expect("a test reads this very text")
+            .expect("the text is part of the program, and a test reads it")
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &KnownFlag> {

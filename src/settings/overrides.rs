@@ -26,6 +26,14 @@ impl Overrides {
 
     /// From words that a shell has already split. All errors are told, not only the first.
     pub fn from_words<S: AsRef<str>>(words: &[S]) -> Result<Self, Vec<SettingError>> {
+        match Self::read(words) {
+            (overrides, errors) if errors.is_empty() => Ok(overrides),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    /// What can be read, beside what cannot: so that other mistakes can be told with these.
+    pub fn read<S: AsRef<str>>(words: &[S]) -> (Self, Vec<SettingError>) {
         let mut overrides = Self::default();
         let mut errors = Vec::new();
         for word in words {
@@ -33,11 +41,7 @@ impl Overrides {
                 errors.push(error);
             }
         }
-        if errors.is_empty() {
-            Ok(overrides)
-        } else {
-            Err(errors)
-        }
+        (overrides, errors)
     }
 
     fn add(&mut self, word: &str) -> Result<(), SettingError> {

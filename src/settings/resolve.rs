@@ -377,7 +377,7 @@ mod tests {
             environment: pairs(&[
                 ("MLX_TEMPRATURE", "1"),
                 ("MLX_METAL_JIT", "1"),
-                ("HOME", "/root"),
+                ("HOME", "/home/me"),
             ]),
             ..Sources::default()
         };

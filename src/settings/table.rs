@@ -134,7 +134,7 @@ settings! {
             kinds: &[("single", "Write a short paragraph about why concurrency helps throughput.")],
             other: "Explain in a few sentences how batching lets one server answer many people at once.",
         },
-        "Prompt text; each request gets its own prefix unless MLX_IDENTICAL_PROMPTS is on";
+        "Prompt text; each request gets its own prefix unless `MLX_IDENTICAL_PROMPTS` is on";
     MaxTokens "MLX_MAX_TOKENS" Workload, int(1, MAX_TOKENS),
         PerKind { kinds: &[("quick", "32")], other: "128" },
         "Tokens to generate per request";
@@ -147,11 +147,11 @@ settings! {
     NumRequests "MLX_NUM_REQUESTS" Workload, int(1, 10_000_000),
         Computed("single: 1; concurrent: max(8, 4 × cores); round_robin: max(16, 16 × instances); \
                   compatible sweeps: concurrency × multiplier"),
-        "Requests in all, per check or cell; in a sweep it implies MLX_MODE=compatible";
+        "Requests in all, per check or cell; in a sweep it implies `MLX_MODE=compatible`";
     RequestsMultiplier "MLX_REQUESTS_MULTIPLIER" Workload, int(1, 100_000),
         Computed("1 in compatible mode"),
-        "Requests per cell as a multiple of its concurrency, where MLX_NUM_REQUESTS is unset; \
-         implies MLX_MODE=compatible";
+        "Requests per cell as a multiple of its concurrency, where `MLX_NUM_REQUESTS` is unset; \
+         implies `MLX_MODE=compatible`";
     Stream "MLX_STREAM" Workload, Kind::Switch, Always("1"),
         "Stream the answers (TTFT and TPOT need it)";
     IdenticalPrompts "MLX_IDENTICAL_PROMPTS" Workload, Kind::Switch, Always("0"),

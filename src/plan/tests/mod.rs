@@ -4,10 +4,11 @@ mod build;
 mod commands;
 mod estimate;
 mod quick;
+mod server_flags;
 
 use super::known_flags::KnownFlags;
 use super::known_flags::tests::real;
-use super::{Inputs, ModelRef, Plan, PlanError, RunKind, SweepAxis, build as build_plan};
+use super::{Cell, Inputs, ModelRef, Plan, PlanError, RunKind, SweepAxis, build as build_plan};
 use crate::settings::overrides::Overrides;
 use crate::settings::{SavedSettings, Settings, Sources, Var};
 
@@ -111,11 +112,25 @@ fn notice<'a>(plan: &'a Plan, part: &str) -> &'a str {
     found[0]
 }
 
-fn effective<'a>(plan: &'a Plan, var: Var) -> (&'a str, &'a str) {
+fn effective(plan: &Plan, var: Var) -> (&str, &str) {
     let setting = plan
         .settings
         .iter()
         .find(|s| s.name == var.name())
         .expect("every setting is listed");
     (&setting.value, &setting.source)
+}
+
+/// The plan's one cell.
+fn only(plan: &Plan) -> &Cell {
+    assert_eq!(plan.cells.len(), 1);
+    &plan.cells[0]
+}
+
+/// The values that occur, sorted.
+fn distinct<T: Ord>(plan: &Plan, of: impl Fn(&Cell) -> T) -> Vec<T> {
+    let mut values: Vec<T> = plan.cells.iter().map(of).collect();
+    values.sort();
+    values.dedup();
+    values
 }
