@@ -101,10 +101,80 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
+    use crate::plan::RunKind;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(["mlx-throughput-lab"].iter().chain(words))
+    }
+
+    fn sweep(words: &[&str]) -> sweep::SweepArgs {
+        match parse(words).unwrap().command {
+            Some(Command::Sweep(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn the_arguments_hold_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_sweep_takes_flags_axes_and_pairs_in_any_order() {
+        let args = sweep(&[
+            "sweep",
+            "custom",
+            "--axis",
+            "prefill-step-size=512|2048",
+            "MLX_MAX_TOKENS=64",
+            "--axis",
+            "--draft-model=a|b",
+            "--server-args",
+            "--top-p=0.9,--pipeline",
+            "--dry-run",
+            "MLX_PROMPT=two words",
+        ]);
+        assert_eq!(args.axis, ["prefill-step-size=512|2048", "--draft-model=a|b"]);
+        assert!(args.dry_run);
+        assert_eq!(args.asked.server_args.as_deref(), Some("--top-p=0.9,--pipeline"));
+        assert_eq!(args.asked.overrides, ["MLX_MAX_TOKENS=64", "MLX_PROMPT=two words"]);
+    }
+
+    #[test]
+    fn kinds_are_named_as_in_the_manual() {
+        for (words, kind) in [
+            (["test", "single"], RunKind::Single),
+            (["test", "concurrent"], RunKind::Concurrent),
+            (["test", "round-robin"], RunKind::RoundRobin),
+            (["sweep", "concurrency"], RunKind::ConcurrencySweep),
+            (["sweep", "round-robin"], RunKind::RoundRobinSweep),
+            (["sweep", "full"], RunKind::FullSweep),
+            (["sweep", "custom"], RunKind::CustomSweep),
+        ] {
+            let parsed = match parse(&words).unwrap().command {
+                Some(Command::Test(args)) => args.kind.into(),
+                Some(Command::Sweep(args)) => args.kind.map_or(RunKind::Quick, RunKind::from),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(parsed, kind, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_needs_no_kind_and_takes_no_axis() {
+        assert!(sweep(&["sweep", "--resume", "a.csv"]).kind.is_none());
+        for (words, kind) in [
+            (&["sweep"][..], ErrorKind::MissingRequiredArgument),
+            (&["sweep", "--resume", "a.csv", "--axis", "x=1"], ErrorKind::ArgumentConflict),
+            (&["sweep", "half"], ErrorKind::InvalidValue),
+            (&["swep"], ErrorKind::InvalidSubcommand),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert_eq!(error.kind(), kind, "{words:?}");
+            assert_eq!(error.exit_code(), i32::from(failure::USAGE));
+        }
     }
 }

@@ -259,6 +259,8 @@ impl Drop for Meter {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
 
     #[test]

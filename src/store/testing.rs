@@ -60,6 +60,7 @@ pub(super) fn plan(results_dir: &Path, cells: u32) -> Plan {
             retry_sleep_s: 0.5,
         },
         servers: ServerOptions {
+            env: std::collections::BTreeMap::new(),
             host: "127.0.0.1".to_owned(),
             port: None,
             base_port: 9000,

@@ -1,7 +1,7 @@
 //! Servers that fail, ports that are taken, and ends that no one planned.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process};
@@ -95,7 +95,8 @@ fn kill_at_random_moments(lab: &Lab) -> Result<(), Failed> {
         let mut watched = Watched::start(command)?;
         watched.wait_for("server_starting")?;
         // Any moment will do: loading, proving, warming up, measuring, changing servers.
-        let moment = Duration::from_millis(rand::random_range(0..9_000));
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let moment = Duration::from_millis(u64::from(clock.subsec_micros()) % 9_000);
         std::thread::sleep(moment);
         watched.signal(Signal::KILL)?;
         watched.child.wait()?;
