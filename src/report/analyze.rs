@@ -18,7 +18,7 @@ use std::path::Path;
 use csv::{ByteRecord, StringRecord};
 
 use super::python_float;
-use crate::store::resume::CLASSIC_COLUMNS;
+use crate::store::row::CLASSIC_COLUMNS;
 use crate::store::table::Table;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -9,8 +9,7 @@ use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::resume::CLASSIC_COLUMNS;
-use super::row::CellRow;
+use super::row::{CLASSIC_COLUMNS, CellRow};
 use super::table::Table;
 
 /// Lines that a quoted field may span. Beyond that, a quote was opened by mistake and would
