@@ -53,3 +53,47 @@ pub fn run(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        analyze: AnalyzeArgs,
+    }
+
+    fn parse(line: &str) -> Result<AnalyzeArgs, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(|cli| cli.analyze)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_python_lab() {
+        let args = parse("analyze --file a.csv").unwrap();
+        assert_eq!(args.field, "throughput_tps");
+        assert_eq!((args.order, args.count), (Order::Desc, 5));
+        assert!(!args.all_columns);
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let line = "analyze --file a.csv --field errors --order asc --count -2 --all-columns";
+        let args = parse(line).unwrap();
+        assert_eq!((args.field.as_str(), args.order), ("errors", Order::Asc));
+        assert_eq!((args.count, args.all_columns), (-2, true));
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_status_2() {
+        for line in [
+            "analyze",
+            "analyze --file a.csv --order up",
+            "analyze --file a.csv --count many",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -18,7 +18,7 @@ use std::path::Path;
 use csv::{ByteRecord, StringRecord};
 
 use super::python_float;
-use crate::store::resume::CLASSIC_COLUMNS;
+use crate::store::row::CLASSIC_COLUMNS;
 use crate::store::table::Table;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -74,7 +74,9 @@ pub fn write_table(out: &mut dyn Write, path: &Path, options: &Options<'_>) -> i
 /// Reads a CSV the way Python's `csv.DictReader` does: blank lines are no rows, and a byte order
 /// mark is part of the first column's name.
 fn read(path: &Path) -> io::Result<Table> {
-    let mut input = BufReader::new(File::open(path)?);
+    let file = File::open(path)?;
+    let file_bytes = file.metadata()?.len() as usize;
+    let mut input = BufReader::new(file);
     let marked = input.fill_buf()?.starts_with(BYTE_ORDER_MARK);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -91,6 +93,9 @@ fn read(path: &Path) -> io::Result<Table> {
     }
     let mut table = Table::new(header);
     while reader.read_byte_record(&mut record)? {
+        if table.is_empty() {
+            table.reserve(file_bytes, record.as_slice().len() + record.len());
+        }
         table
             .push(&text_of(&record))
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
@@ -254,3 +259,6 @@ fn write_rows(
 fn chars(text: &str) -> usize {
     text.chars().count()
 }
+
+#[cfg(test)]
+mod tests;

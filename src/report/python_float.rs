@@ -54,16 +54,52 @@ pub fn repr(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    // Both forms have the same shortest digits; only where Python changes between them differs.
-    let scientific = format!("{value:e}");
+    let scientific = shortest(value);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        format!("{value:?}")
+        positional(mantissa, exponent)
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
     }
+}
+
+/// The shortest digits that read back as `value`, as `-d.ddde-7`. Where two such numbers are
+/// equally near, Python takes the one with an even last digit, and Rust the larger.
+fn shortest(value: f64) -> String {
+    let rusts = format!("{value:e}");
+    let mantissa = rusts.split('e').next().unwrap_or_default();
+    let decimals = mantissa
+        .split_once('.')
+        .map_or(0, |(_, digits)| digits.len());
+    // Up to 15 digits, no two decimals read as the same (normal) number: there is no choice.
+    if decimals < 15 && value.is_normal() {
+        return rusts;
+    }
+    let nearest = format!("{value:.decimals$e}");
+    // Beside a power of two the nearest decimal of that length may belong to a neighbour.
+    if nearest.parse() == Ok(value) {
+        nearest
+    } else {
+        rusts
+    }
+}
+
+/// `-d.ddd` times ten to the `exponent`, written out, with at least one decimal.
+fn positional(mantissa: &str, exponent: i32) -> String {
+    let (sign, unsigned) = match mantissa.strip_prefix('-') {
+        Some(unsigned) => ("-", unsigned),
+        None => ("", mantissa),
+    };
+    let digits = unsigned.replace('.', "");
+    let Ok(whole) = usize::try_from(exponent) else {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
+        return format!("{sign}0.{zeros}{digits}");
+    };
+    let digits = format!("{digits:0<width$}", width = whole + 2);
+    let (before, after) = digits.split_at(whole + 1);
+    format!("{sign}{before}.{after}")
 }
 
 #[cfg(test)]
@@ -125,6 +161,10 @@ mod tests {
             (2.0, "2.0"),
             (-0.0, "-0.0"),
             (0.1 + 0.2, "0.30000000000000004"),
+            (732_351_209_784_022.0 + 0.25, "732351209784022.2"),
+            (9_007_199_254_740_993.0 * 1e-3, "9007199254740.992"),
+            (-120.0, "-120.0"),
+            (0.0, "0.0"),
             (1e15, "1000000000000000.0"),
             (1e16, "1e+16"),
             (123_456_789_012_345_680.0, "1.2345678901234568e+17"),

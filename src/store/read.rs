@@ -1,7 +1,7 @@
 //! Reads any CSV, whoever wrote it, as far as it can be read.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,7 @@ use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::resume::CLASSIC_COLUMNS;
-use super::row::CellRow;
+use super::row::{CLASSIC_COLUMNS, CellRow};
 use super::table::Table;
 
 /// Lines that a quoted field may span. Beyond that, a quote was opened by mistake and would
@@ -127,6 +126,8 @@ pub struct Opened {
     /// In the file's order; at most the first thousand.
     pub damaged: Vec<Damage>,
     pub damaged_lines: u64,
+    /// Per column: whether the origin's format has only numbers there.
+    numeric: Vec<bool>,
 }
 
 impl Opened {
@@ -156,58 +157,32 @@ impl Opened {
 pub fn open(path: &Path) -> Result<Opened, StoreError> {
     let io = || StoreError::io("read", path);
     let file = File::open(path).map_err(StoreError::io("open", path))?;
-    if file.metadata().map_err(io())?.is_dir() {
+    let about = file.metadata().map_err(io())?;
+    if about.is_dir() {
         return Err(io()(io::ErrorKind::IsADirectory.into()));
     }
-    let bytes = fs::metadata(path).map_err(io())?.len() as usize;
     let mut records = Records::new(BufReader::new(file));
-    let header = loop {
-        match records.next().map_err(io())? {
-            None => {
-                return Err(StoreError::Empty {
-                    path: path.to_owned(),
-                });
-            }
-            Some(Parsed::Record(record)) => break record,
-            Some(Parsed::Damaged(damage)) => {
-                return Err(StoreError::NotOurs {
-                    path: path.to_owned(),
-                    why: format!("its header line is damaged: {}", damage.what),
-                });
-            }
+    let header: Vec<String> = match records.next().map_err(io())? {
+        Some(Parsed::Record(record)) => record.fields.iter().map(str::to_owned).collect(),
+        Some(Parsed::Damaged(damage)) => {
+            return Err(StoreError::NotOurs {
+                path: path.to_owned(),
+                why: format!("its header line is damaged: {}", damage.what),
+            });
+        }
+        None => {
+            return Err(StoreError::Empty {
+                path: path.to_owned(),
+            });
         }
     };
-    let header: Vec<String> = header.fields.iter().map(str::to_owned).collect();
-    let origin = Origin::of(&header);
-    let numeric: Vec<bool> = header.iter().map(|name| origin.numeric(name)).collect();
-    let mut opened = Opened {
-        path: path.to_owned(),
-        origin,
-        table: Table::new(header),
-        damaged: Vec::new(),
-        damaged_lines: 0,
-    };
+    let mut opened = Opened::new(path, header);
     while let Some(parsed) = records.next().map_err(io())? {
-        let damage = match parsed {
-            Parsed::Damaged(damage) => Some(damage),
-            Parsed::Record(record) => match opened.fault(&record, &numeric) {
-                Some(what) => Some(Damage {
-                    line: record.line,
-                    what,
-                }),
-                None => {
-                    if opened.table.is_empty() {
-                        opened.table.reserve(bytes, record.bytes);
-                    }
-                    let pushed = opened.table.push(&record.fields);
-                    pushed.err().map(|e| Damage {
-                        line: record.line,
-                        what: e.to_string(),
-                    })
-                }
-            },
+        let taken = match parsed {
+            Parsed::Record(record) => opened.take(&record, about.len() as usize),
+            Parsed::Damaged(damage) => Err(damage),
         };
-        if let Some(damage) = damage {
+        if let Err(damage) = taken {
             opened.damaged_lines += 1;
             if opened.damaged.len() < MAX_DESCRIBED {
                 opened.damaged.push(damage);
@@ -218,8 +193,36 @@ pub fn open(path: &Path) -> Result<Opened, StoreError> {
 }
 
 impl Opened {
+    fn new(path: &Path, header: Vec<String>) -> Self {
+        let origin = Origin::of(&header);
+        Self {
+            path: path.to_owned(),
+            origin,
+            numeric: header.iter().map(|name| origin.numeric(name)).collect(),
+            table: Table::new(header),
+            damaged: Vec::new(),
+            damaged_lines: 0,
+        }
+    }
+
+    /// Adds a record to the table, or says why it is no row.
+    fn take(&mut self, record: &Record, file_bytes: usize) -> Result<(), Damage> {
+        let damage = |what| Damage {
+            line: record.line,
+            what,
+        };
+        if let Some(what) = self.fault(record) {
+            return Err(damage(what));
+        }
+        if self.table.is_empty() {
+            self.table.reserve(file_bytes, record.bytes);
+        }
+        let pushed = self.table.push(&record.fields);
+        pushed.map_err(|e| damage(e.to_string()))
+    }
+
     /// Why a record is no row of this file; `None` for a good one.
-    fn fault(&self, record: &Record, numeric: &[bool]) -> Option<String> {
+    fn fault(&self, record: &Record) -> Option<String> {
         let fields = &record.fields;
         let columns = self.table.header().len();
         if record.cut_off && (self.origin == Origin::Ours || fields.len() != columns) {
@@ -228,9 +231,12 @@ impl Opened {
         if fields.len() != columns {
             return Some(format!("{} values for {columns} columns", fields.len()));
         }
-        let wrong = fields.iter().zip(numeric).position(|(value, numeric)| {
-            *numeric && !value.is_empty() && value.trim().parse::<f64>().is_err()
-        })?;
+        let wrong = fields
+            .iter()
+            .zip(&self.numeric)
+            .position(|(value, numeric)| {
+                *numeric && !value.is_empty() && value.trim().parse::<f64>().is_err()
+            })?;
         Some(format!(
             "{} is not a number: {:?}",
             self.table.header()[wrong],
@@ -297,14 +303,10 @@ impl<R: BufRead> Records<R> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let line = match self.again.pop_front() {
-            Some(line) => line,
-            None => {
-                let mut line = Vec::new();
-                self.input.read_until(b'\n', &mut line)?;
-                line
-            }
-        };
+        let mut line = self.again.pop_front().unwrap_or_default();
+        if line.is_empty() {
+            self.input.read_until(b'\n', &mut line)?;
+        }
         if line.is_empty() {
             return Ok(None);
         }
@@ -410,3 +412,6 @@ fn ends_in_quotes(bytes: &[u8]) -> bool {
     }
     quoted
 }
+
+#[cfg(test)]
+mod tests;

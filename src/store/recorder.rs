@@ -229,14 +229,12 @@ fn open_once<'a, T: serde::Serialize + Default>(
     slot: &'a mut Option<RowFile>,
     path: &Path,
 ) -> Result<&'a mut RowFile, StoreError> {
-    Ok(match slot {
-        Some(file) => file,
-        None => {
-            let file = row_file::open_to_append(path)?;
-            torn::cut(&file, path)?;
-            slot.insert(RowFile::reopen::<T>(file, path, Durability::Written)?)
-        }
-    })
+    if let Some(file) = slot {
+        return Ok(file);
+    }
+    let file = row_file::open_to_append(path)?;
+    torn::cut(&file, path)?;
+    Ok(slot.insert(RowFile::reopen::<T>(file, path, Durability::Written)?))
 }
 
 #[cfg(test)]

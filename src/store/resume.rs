@@ -6,23 +6,11 @@ use std::io::{BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-use super::row::CellRow;
+use super::row::{CLASSIC_COLUMNS, CellRow};
 use super::run_files::RunFiles;
 use super::sidecar::{Metadata, Sidecar};
 use super::torn;
 use crate::plan::{Cell, Plan};
-
-/// The first columns of every results file, ours and the Python lab's.
-pub const CLASSIC_COLUMNS: [&str; 8] = [
-    "instances",
-    "decode_concurrency",
-    "prompt_concurrency",
-    "concurrency",
-    "throughput_tps",
-    "total_tokens",
-    "elapsed_s",
-    "errors",
-];
 
 /// An earlier run, held for this process alone until it is dropped or handed to a recorder.
 #[derive(Debug)]

@@ -9,6 +9,18 @@ use crate::engine::event::{CellResult, CellStatus};
 use crate::measure::figures::{Figures, FlagKind, Mode, Percentiles};
 use crate::plan::{Balancer, Cell, FlagValue, Plan};
 
+/// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
+pub const CLASSIC_COLUMNS: [&str; 8] = [
+    "instances",
+    "decode_concurrency",
+    "prompt_concurrency",
+    "concurrency",
+    "throughput_tps",
+    "total_tokens",
+    "elapsed_s",
+    "errors",
+];
+
 /// A finished cell as it stands in the CSV. A blank column is `None`.
 ///
 /// The first eight columns are those of the Python lab, in its order, so that its tools read ours.

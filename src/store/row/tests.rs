@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use super::super::resume::CLASSIC_COLUMNS;
 use super::super::row_file::header_of;
 use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
