@@ -1,6 +1,7 @@
 //! Servers that fail, ports that are taken, and ends that no one planned.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::Failed;
@@ -13,6 +14,8 @@ pub const TESTS: &[Test] = &[
     ("a_broken_model_shows_the_servers_own_error", Needs::Nothing, broken_model),
     ("a_taken_port_names_its_holder", Needs::Nothing, taken_port),
     ("a_killed_server_fails_its_cell_alone", Needs::Nothing, killed_server),
+    ("a_wedged_server_is_noticed_and_replaced", Needs::Nothing, wedged_server),
+    ("a_dead_generation_thread_shows_its_last_error", Needs::Nothing, dead_thread),
     ("nothing_outlives_a_kill", Needs::Nginx, kill_at_random_moments),
 ];
 
@@ -48,27 +51,42 @@ fn taken_port(lab: &Lab) -> Result<(), Failed> {
     Ok(())
 }
 
-fn killed_server(lab: &Lab) -> Result<(), Failed> {
+/// A sweep of three cells on one server. The first is measured in peace, `harm` comes to the
+/// server in the second, and the third must be sound again.
+fn harmed_in_the_second_cell(
+    lab: &Lab,
+    more: &[&str],
+    expected: &str,
+    harm: fn(pid: Pid, port: u16) -> Result<(), Failed>,
+) -> Result<(), Failed> {
     let home = lab.home();
-    let command = home.command([
-        "--events",
-        "sweep",
-        "custom",
-        "--axis",
-        "concurrency=1,2,3",
-        "MLX_MAX_TOKENS=64",
-        "MLX_REQUESTS_MULTIPLIER=50",
-    ]);
-    let mut watched = Watched::start(command)?;
+    let args = [
+        &[
+            "--events",
+            "sweep",
+            "custom",
+            "--axis",
+            "concurrency=1,2,3",
+            "MLX_MAX_TOKENS=64",
+            "MLX_REQUESTS_MULTIPLIER=50",
+        ],
+        more,
+    ]
+    .concat();
+    let mut watched = Watched::start(home.command(args))?;
+    let port = watched.wait_for("server_starting")?["port"].as_u64().ok_or("no port")?;
     let ready = watched.wait_for("server_ready")?;
+    let pid = ready["pid"].as_i64().and_then(|pid| Pid::from_raw(pid as i32));
     watched.wait_for("cell_finished")?;
     watched.wait_for("cell_started")?;
-    let pid = ready["pid"].as_i64().and_then(|pid| Pid::from_raw(pid as i32));
-    kill_process(pid.ok_or("no pid")?, Signal::KILL)?;
+    // A sample a second: with the first of this cell, its load is surely under way.
+    watched.wait_for("machine")?;
+    watched.wait_for("machine")?;
+    harm(pid.ok_or("no pid")?, port as u16)?;
     let failed = watched.wait_for("cell_finished")?;
     ensure!(failed["result"]["status"] == "failed", "{failed}");
     let why = failed["result"]["error"].to_string();
-    ensure!(why.contains("killed"), "{why}");
+    ensure!(why.contains(expected), "{why} does not say {expected}");
     let next = watched.wait_for("cell_finished")?;
     ensure!(next["result"]["status"] == "ok", "{next}");
     let end = watched.wait_for("run_finished")?;
@@ -76,6 +94,35 @@ fn killed_server(lab: &Lab) -> Result<(), Failed> {
     let status = watched.child.wait()?;
     ensure!(status.code() == Some(1), "{status}");
     lab.nothing_left(Duration::from_secs(2))
+}
+
+fn killed_server(lab: &Lab) -> Result<(), Failed> {
+    harmed_in_the_second_cell(lab, &[], "killed (signal 9)", |pid, _| {
+        Ok(kill_process(pid, Signal::KILL)?)
+    })
+}
+
+fn wedged_server(lab: &Lab) -> Result<(), Failed> {
+    harmed_in_the_second_cell(lab, &["MLX_WATCHDOG_S=3"], "wedged", |pid, _| {
+        Ok(kill_process(pid, Signal::STOP)?)
+    })
+}
+
+/// An empty prompt ends the generation thread of 0.32.2 for good; the process stays.
+fn dead_thread(lab: &Lab) -> Result<(), Failed> {
+    harmed_in_the_second_cell(lab, &[], "generation thread died", |_, port| {
+        let body = r#"{"prompt": "", "max_tokens": 1}"#;
+        let mut server = TcpStream::connect(("127.0.0.1", port))?;
+        write!(
+            server,
+            "POST /v1/completions HTTP/1.0\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        // Its answer, if any, is of no interest.
+        let _ = server.read_to_end(&mut Vec::new());
+        Ok(())
+    })
 }
 
 fn kill_at_random_moments(lab: &Lab) -> Result<(), Failed> {

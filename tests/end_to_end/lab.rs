@@ -38,7 +38,12 @@ impl Lab {
         eprintln!("MLX environment: {}", environment.display());
         let interpreter = runtime.block_on(python::managed::ensure(
             &environment,
-            &|progress| eprintln!("  {progress:?}"),
+            &|step| {
+                // The installer's own lines are in the log beside the environment.
+                if !matches!(step, python::managed::Progress::Installing { .. }) {
+                    eprintln!("  {step:?}");
+                }
+            },
             &cancel,
         ))?;
         let tiny = models::synthetic::ensure("tiny", &target.join("models"), &mut |_| {}, &cancel)?;

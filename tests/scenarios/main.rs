@@ -1,2 +1,2 @@
-
+mod layers;
 mod supervised;
