@@ -1,6 +1,7 @@
 //! `doctor`: is this machine ready to measure?
 
 use std::env;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -77,9 +78,13 @@ fn table(checks: &[Check]) -> String {
             remedy,
         } = check;
         let level = level.to_string();
-        text += &format!("{level:<levels$}  {name:<names$}  {}", one_line(detail));
+        let _ = write!(
+            text,
+            "{level:<levels$}  {name:<names$}  {}",
+            one_line(detail)
+        );
         if let Some(remedy) = remedy {
-            text += &format!(" — {}", one_line(remedy));
+            let _ = write!(text, " — {}", one_line(remedy));
         }
         text.push('\n');
     }

@@ -1,9 +1,11 @@
 //! Memory, disk and limits.
 
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
-use sysinfo::{Disks, System};
+use sysinfo::System;
 
 use super::Check;
 use crate::units::Bytes;
@@ -39,34 +41,27 @@ fn judge_memory(free: Bytes, total: Bytes) -> Check {
     }
 }
 
-/// One line for each disk that holds one of the folders.
+/// One line for each file system that holds one of the folders.
 pub fn disks(folders: &[PathBuf]) -> Vec<Check> {
-    let disks = Disks::new_with_refreshed_list();
-    let disks = disks.as_ref().map_or(&[][..], |disks| &**disks);
-    let mut seen: Vec<&Path> = Vec::new();
+    let mut seen = HashSet::new();
     let mut checks = Vec::new();
     for folder in folders {
         // The folder may not exist yet; the nearest one that does is on the same disk.
         let there = folder
             .ancestors()
-            .find_map(|folder| folder.canonicalize().ok());
-        let disk = there.and_then(|there| {
-            disks
-                .iter()
-                .filter(|disk| there.starts_with(disk.mount_point()))
-                .max_by_key(|disk| disk.mount_point().components().count())
-        });
-        match disk {
-            Some(disk) if seen.contains(&disk.mount_point()) => {}
-            Some(disk) => {
-                seen.push(disk.mount_point());
-                checks.push(judge_disk(folder, Bytes(disk.available_space())));
-            }
-            None => checks.push(Check::ok(
-                "disk",
-                format!("free space unknown ({})", folder.display()),
-            )),
+            .find_map(|there| Some((there, there.metadata().ok()?)));
+        let Some((there, meta)) = there else { continue };
+        if !seen.insert(meta.dev()) {
+            continue;
         }
+        // Asked of the folder itself: lists of disks leave out some kinds of file systems.
+        checks.push(match rustix::fs::statvfs(there) {
+            Ok(disk) => judge_disk(folder, Bytes(disk.f_bavail.saturating_mul(disk.f_frsize))),
+            Err(error) => Check::ok(
+                "disk",
+                format!("free space of {} unknown: {error}", folder.display()),
+            ),
+        });
     }
     checks
 }

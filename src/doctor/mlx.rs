@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Check;
-use crate::python::error::SETUP;
+use crate::python::error::{SETUP, how_to_mend};
 use crate::python::managed::{self, pins};
 use crate::python::{Interpreter, PythonError, ServerProbe, choose, find, server_probe};
 
@@ -50,11 +50,7 @@ fn no_python(error: &PythonError) -> Check {
 
 fn mlx(python: &Interpreter) -> Check {
     let name = "mlx";
-    let install = format!(
-        "install it (`{} -m pip install {}`), or run `{SETUP}`",
-        python.exe.display(),
-        pins::install_words()
-    );
+    let install = how_to_mend(&python.exe);
     match (&python.mlx, &python.backend) {
         (None, _) => Check::problem(name, "not installed beside mlx-lm", install),
         (Some(version), None) => Check::problem(
@@ -66,7 +62,7 @@ fn mlx(python: &Interpreter) -> Check {
             let detail = format!("{version}, computes on {backend}");
             let best = pins::Accelerator::of_this_machine();
             if backend == "cpu" && best != pins::Accelerator::Cpu {
-                let remedy = format!("this machine has an {best}: {install}");
+                let remedy = format!("this machine has an {best}. {install}");
                 return Check::warning(name, detail, remedy);
             }
             Check::ok(name, detail)
@@ -157,23 +153,21 @@ mod tests {
         }
     }
 
-    fn server(help: &str) -> Result<ServerProbe, PythonError> {
-        Ok(ServerProbe {
+    fn server(help: &str) -> ServerProbe {
+        ServerProbe {
             python: "3.12.4".into(),
             mlx: Some("0.29.0".into()),
             mlx_lm: "0.28.0".into(),
             module_args: vec!["-m".into(), "mlx_lm".into(), "server".into()],
             help: help.to_owned(),
-        })
+        }
     }
 
     #[test]
     fn a_server_without_the_swept_flags_is_a_problem_that_names_them() {
-        assert_eq!(
-            flags(&server("--decode-concurrency --prompt-concurrency")).level,
-            Level::Ok
-        );
-        let check = flags(&server("--port PORT --prompt-concurrency N"));
+        let whole = server("--decode-concurrency --prompt-concurrency");
+        assert_eq!(flags(&Ok(whole)).level, Level::Ok);
+        let check = flags(&Ok(server("--port PORT --prompt-concurrency N")));
         assert_eq!(check.level, Level::Problem);
         assert_eq!(
             check.detail,

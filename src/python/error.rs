@@ -1,9 +1,24 @@
 //! What can be wrong with a Python, each with what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::managed::pins;
+use crate::platform::dirs;
 
 /// The command that makes the managed environment, as messages name it.
 pub const SETUP: &str = "mlx-throughput-lab setup";
+
+/// How an installation of mlx and mlx-lm that lacks something is mended.
+pub fn how_to_mend(exe: &Path) -> String {
+    if dirs::environment_dir().is_some_and(|managed| exe.starts_with(managed)) {
+        return format!("Run `{SETUP}` to make the managed environment anew");
+    }
+    format!(
+        "Install it again (`{} -m pip install --force-reinstall {}`), or run `{SETUP}`",
+        exe.display(),
+        pins::install_words()
+    )
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum PythonError {

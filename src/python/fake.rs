@@ -25,6 +25,7 @@ pub(super) struct FakePython {
     pub mlx_lm: Option<&'static str>,
     /// `None`: the folder above the one it lies in.
     pub prefix: Option<PathBuf>,
+    pub can_venv: bool,
     /// Shell lines that answer `-m`.
     pub server: String,
 }
@@ -36,6 +37,7 @@ impl Default for FakePython {
             mlx: Some("0.32.4"),
             mlx_lm: Some("0.32.2"),
             prefix: None,
+            can_venv: true,
             server: "echo 'usage: [--port PORT] [--decode-concurrency N]'".to_owned(),
         }
     }
@@ -75,7 +77,7 @@ impl FakePython {
         } else {
             "null"
         };
-        let (python, server) = (self.python, &self.server);
+        let (python, server, can_venv) = (self.python, &self.server, self.can_venv);
         format!(
             r#"#!/bin/sh
 up=$(cd "$(dirname "$0")/.." && pwd)
@@ -94,7 +96,7 @@ esac
             "\"is_venv\": false,\n",
             &format!(
                 "\"is_venv\": false, \"machine\": \"arm64\", \"site_packages\": \"$packages\", \
-                 \"can_venv\": true, \"free_threaded\": false, \"mlx\": {mlx}, \"mlx_core\": {core}, \
+                 \"can_venv\": {can_venv}, \"free_threaded\": false, \"mlx\": {mlx}, \"mlx_core\": {core}, \
                  \"mlx_lm\": {mlx_lm}, \"mlx_lm_dir\": {dir}, \"backend\": {backend}}}\n"
             ),
         )

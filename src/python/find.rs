@@ -127,7 +127,7 @@ pub(crate) fn is_old(python: &str) -> bool {
 
 /// `MLX_PYTHON` as people write it: a path, a name on `PATH`, a path from `~`, or an environment's
 /// folder.
-fn resolve(chosen: &Path) -> PathBuf {
+pub(crate) fn resolve(chosen: &Path) -> PathBuf {
     let mut path = chosen.to_path_buf();
     if let Ok(rest) = chosen.strip_prefix("~")
         && let Some(home) = env::var_os("HOME")

@@ -15,9 +15,10 @@ pub mod probe;
 pub mod server_probe;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 pub use error::PythonError;
 pub use find::{choose, find};
@@ -118,4 +119,34 @@ impl fmt::Display for Interpreter {
 pub(crate) fn major_minor(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Why there is no Python to run the server with.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    #[error(transparent)]
+    Setup(#[from] managed::SetupError),
+    #[error(
+        "no Python with mlx_lm was found, and this user has no home folder (HOME) to make an \
+         environment in. Set HOME, or name a Python with MLX_PYTHON"
+    )]
+    NoHome,
+}
+
+/// The Python to run the server with, whatever it takes: as [`choose`] finds it, or else the managed
+/// environment, which is made where there is none, and made anew where it is damaged or older.
+pub async fn find_or_make(
+    chosen: Option<&Path>,
+    progress: managed::OnProgress<'_>,
+    cancel: &CancellationToken,
+) -> Result<Interpreter, NotReady> {
+    match choose(chosen).await {
+        Ok(python) if python.origin != Origin::Managed => return Ok(python),
+        Ok(_) | Err(PythonError::NoneFound { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let dir = crate::platform::dirs::environment_dir().ok_or(NotReady::NoHome)?;
+    Ok(ensure(&dir, progress, cancel).await?)
 }

@@ -79,8 +79,8 @@ impl Places {
         if let Some(python) = self.managed.as_deref().and_then(managed::finished_python) {
             list.add(python, Origin::Managed);
         }
-        self.from_path(&mut list);
-        self.from_homebrew(&mut list);
+        self.add_path(&mut list);
+        self.add_homebrew(&mut list);
         for version in entries(self.pyenv_root.as_deref(), "versions") {
             list.add(version.join("bin/python3"), Origin::Pyenv);
         }
@@ -99,11 +99,11 @@ impl Places {
         for version in entries(Some(&self.root), framework) {
             list.add(version.join("bin/python3"), Origin::PythonOrg);
         }
-        self.from_conda(&mut list);
+        self.add_conda(&mut list);
         list.found
     }
 
-    fn from_path(&self, list: &mut Candidates) {
+    fn add_path(&self, list: &mut Candidates) {
         if let Some(python) = find_in("mlx_lm.server", &self.path).and_then(|file| shebang(&file)) {
             list.add(python, Origin::ServerCommand);
         }
@@ -120,7 +120,7 @@ impl Places {
         }
     }
 
-    fn from_homebrew(&self, list: &mut Candidates) {
+    fn add_homebrew(&self, list: &mut Candidates) {
         for prefix in HOMEBREW_PREFIXES {
             let prefix = self.root.join(prefix.trim_start_matches('/'));
             // Homebrew's mlx-lm formula keeps a virtual environment of its own.
@@ -138,7 +138,7 @@ impl Places {
         }
     }
 
-    fn from_conda(&self, list: &mut Candidates) {
+    fn add_conda(&self, list: &mut Candidates) {
         if let Some(prefix) = &self.conda_prefix {
             list.add(prefix.join("bin/python"), Origin::Conda);
         }

@@ -123,12 +123,17 @@ pub(crate) async fn ask(exe: &Path) -> Result<Probe, PythonError> {
         Some(json) if answer.status.success() => serde_json::from_str(json)
             .map_err(|error| broken(format!("it gave an answer that cannot be read ({error})"))),
         _ => {
-            let said = tail(&answer.stderr, 3);
-            let said = if said.is_empty() {
-                tail(&answer.stdout, 3)
-            } else {
-                said
-            };
+            let said = [&answer.stderr, &answer.stdout]
+                .map(|text| tail(text, 6))
+                .into_iter()
+                .find(|said| !said.is_empty())
+                .unwrap_or_default();
+            // It becomes part of a sentence.
+            let said = said
+                .lines()
+                .map(|line| line.trim().trim_end_matches('.'))
+                .collect::<Vec<_>>()
+                .join("; ");
             Err(broken(if said.is_empty() {
                 format!("it ended with {} and said nothing", answer.status)
             } else {

@@ -12,13 +12,13 @@ use tokio::process::Command;
 
 use super::Origin;
 use super::child::{Captured, ChildError, capture, tail};
-use super::error::{PythonError, SETUP};
+use super::error::{PythonError, how_to_mend};
 use super::managed::pins;
 use super::probe::{Probe, ask};
 use crate::platform::dirs;
 
 /// Importing mlx takes seconds, on a cold disk tens of them.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// How Python starts the server, newest form first.
 const FORMS: [&[&str]; 2] = [&["-m", "mlx_lm", "server"], &["-m", "mlx_lm.server"]];
@@ -138,19 +138,12 @@ fn what_it_said(answer: &Captured) -> String {
 }
 
 fn broken(exe: &Path, form: &[&str], probe: &Probe, detail: &str) -> PythonError {
-    let wanted = pins::install_words();
-    let advice = match (&probe.mlx, &probe.backend) {
-        (Some(_), Some(_)) => format!(
-            "The installation is broken. Reinstall it (`{exe} -m pip install --force-reinstall \
-             {wanted}`), or run `{SETUP}`",
-            exe = exe.display()
-        ),
-        _ => format!(
-            "mlx or its backend for this machine is not installed there. Install it (`{exe} -m \
-             pip install {wanted}`), or run `{SETUP}`",
-            exe = exe.display()
-        ),
+    let cause = match (&probe.mlx, &probe.backend) {
+        (Some(_), Some(_)) => "The installation is broken",
+        (Some(_), None) => "mlx has no backend for this machine there",
+        (None, _) => "mlx is not installed there",
     };
+    let advice = format!("{cause}. {}", how_to_mend(exe));
     let command = format!("{} {} --help", exe.display(), form.join(" "));
     PythonError::ServerDoesNotStart {
         command,
@@ -193,11 +186,10 @@ impl Key {
     fn file(&self, folder: &Path) -> PathBuf {
         let name = AsRef::<OsStr>::as_ref(&self.exe).as_encoded_bytes();
         let digest = Sha256::digest(name);
-        let hex: String = digest
+        let hex = digest
             .iter()
             .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         folder.join(format!("{hex}.json"))
     }
 }

@@ -19,6 +19,9 @@ pub enum SetupError {
     )]
     NoPython { need: String, install: String },
 
+    #[error("{path} cannot be used to make an environment: {reason}", path = path.display())]
+    BaseUnfit { path: PathBuf, reason: String },
+
     #[error(
         "{python} cannot make virtual environments: its venv module is not installed. Install it \
          ({install}), then run `{SETUP}` again",
@@ -173,6 +176,19 @@ const SIGNS: [(Cause, &[&str]); 4] = [
     ),
 ];
 
+/// The line that shows the network at fault, without what the installer says of its retries.
+pub(super) fn network_reason(output: &str) -> String {
+    let line = output
+        .lines()
+        .rev()
+        .find(|line| cause(line) == Cause::Network);
+    let line = line.map_or_else(|| reason(output), ToOwned::to_owned);
+    let told = line
+        .split_once("after connection broken by ")
+        .map_or(&*line, |(_, told)| told);
+    told.trim().chars().take(300).collect()
+}
+
 pub(super) fn cause(output: &str) -> Cause {
     // Python folds its longer messages at any space.
     let flat = output.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -249,6 +265,15 @@ mod tests {
         ] {
             assert_eq!(cause(output), expected, "{output}");
         }
+    }
+
+    #[test]
+    fn of_a_network_failure_the_connection_is_told_and_not_what_pip_made_of_it() {
+        let output = "WARNING: Retrying (Retry(total=0)) after connection broken by \
+                      'NewConnectionError(Failed to establish a new connection)': /simple/mlx/\n\
+                      ERROR: Cannot install mlx because of conflicting dependencies.\n";
+        let expected = "'NewConnectionError(Failed to establish a new connection)': /simple/mlx/";
+        assert_eq!(network_reason(output), expected);
     }
 
     #[test]

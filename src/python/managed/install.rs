@@ -1,6 +1,6 @@
 //! Making the environment: with uv where it is present, else with Python's own venv and pip.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::super::child::{ChildError, stream};
-use super::super::find::{Found, is_old, look};
-use super::super::probe::ask;
+use super::super::find::{Found, is_old, look, resolve};
+use super::super::probe::{Probe, ask};
 use super::super::server_probe::server_probe_cached;
 use super::super::{Interpreter, Origin, major_minor};
-use super::failure::{Cause, SetupError, cause, install_hint, reason};
+use super::failure::{Cause, SetupError, cause, install_hint, network_reason, reason};
 use super::record::{self, Record};
 use super::{Means, OnProgress, Progress, beside, check_versions, discard, pins, python_of};
 use crate::units::Bytes;
@@ -44,7 +44,7 @@ impl Install<'_> {
     pub async fn run(&self, requirements: &[String]) -> Result<Interpreter, SetupError> {
         let log = Log::open(beside(self.dir, ".log"))?;
         (self.progress)(Progress::Finding);
-        let bases = self.until_cancelled(self.find_bases()).await?;
+        let bases = self.until_cancelled(self.find_bases()).await??;
         self.check_disk()?;
         let mut first_failure = None;
         for tool in self
@@ -87,25 +87,52 @@ impl Install<'_> {
         }
     }
 
-    /// Pythons that an environment can be made from, best first.
-    async fn find_bases(&self) -> Vec<Found> {
-        let mut found = look(&self.means.places, self.base).await;
-        found.retain(|found| {
-            let asked_for = found.interpreter.origin == Origin::Chosen;
-            let usable = !is_old(&found.probe.python)
-                && !found.probe.free_threaded
-                && found.probe.prefix != *self.dir
-                // An Intel Python runs on Apple silicon, but there is no MLX for it.
-                && (cfg!(not(target_os = "macos")) || found.probe.machine == "arm64");
-            usable && (asked_for || self.base.is_none())
-        });
+    /// Pythons that an environment can be made from, best first. One that was asked for stands alone.
+    async fn find_bases(&self) -> Result<Vec<Found>, SetupError> {
+        if let Some(asked) = self.base {
+            let path = resolve(asked);
+            let unfit = |reason: String| SetupError::BaseUnfit {
+                path: path.clone(),
+                reason,
+            };
+            let probe = ask(&path).await.map_err(|error| unfit(error.to_string()))?;
+            if let Some(reason) = self.unfit_base(&probe) {
+                return Err(unfit(reason));
+            }
+            return Ok(vec![Found {
+                interpreter: probe.interpreter(&path, Origin::Chosen),
+                probe,
+            }]);
+        }
+        let mut found = look(&self.means.places, None).await;
+        found.retain(|found| self.unfit_base(&found.probe).is_none());
         found.sort_by_key(|found| {
             let minor = major_minor(&found.probe.python).map_or(0, |(_, minor)| minor);
             let rank = PREFERRED.iter().position(|preferred| *preferred == minor);
             // A Python inside somebody's environment may go away with it.
             (found.probe.is_venv, rank.unwrap_or(PREFERRED.len()))
         });
-        found
+        Ok(found)
+    }
+
+    fn unfit_base(&self, probe: &Probe) -> Option<String> {
+        let python = &probe.python;
+        if is_old(python) {
+            return Some(format!(
+                "it is Python {python}, and {} is needed",
+                pins::min_python()
+            ));
+        }
+        if probe.free_threaded {
+            return Some("it is a free-threaded build, for which packages are missing".to_owned());
+        }
+        if cfg!(target_os = "macos") && probe.machine != "arm64" {
+            return Some(format!(
+                "it is a Python for {}, and MLX needs arm64",
+                probe.machine
+            ));
+        }
+        (probe.prefix == *self.dir).then(|| "it is the environment itself".to_owned())
     }
 
     fn check_disk(&self) -> Result<(), SetupError> {
@@ -152,7 +179,7 @@ impl Install<'_> {
                 (argv, words)
             }
             Tool::Pip => {
-                let base = self.base_with_venv(bases)?;
+                let base = Self::base_with_venv(bases)?;
                 let exe = base.interpreter.exe.clone().into_os_string();
                 (
                     vec![exe, "-m".into(), "venv".into(), self.dir.into()],
@@ -161,7 +188,7 @@ impl Install<'_> {
             }
         };
         (self.progress)(Progress::CreatingVenv { python });
-        let argv: Vec<&OsStr> = argv.iter().map(|word| word.as_os_str()).collect();
+        let argv: Vec<&OsStr> = argv.iter().map(OsString::as_os_str).collect();
         let (status, output) = self
             .watch(&argv, "making the virtual environment", log)
             .await?;
@@ -177,17 +204,14 @@ impl Install<'_> {
         ))
     }
 
-    fn base_with_venv<'b>(&self, bases: &'b [Found]) -> Result<&'b Found, SetupError> {
+    fn base_with_venv(bases: &[Found]) -> Result<&Found, SetupError> {
         if let Some(base) = bases.iter().find(|found| found.probe.can_venv) {
             return Ok(base);
         }
         Err(match bases.first() {
             Some(base) => no_venv_module(&base.interpreter.exe, &base.probe.python),
             None => SetupError::NoPython {
-                need: match self.base {
-                    Some(asked) => format!("{} (at {})", pins::min_python(), asked.display()),
-                    None => pins::min_python(),
-                },
+                need: pins::min_python(),
                 install: install_hint("python3 python3-venv", "python3.12", "python@3.12"),
             },
         })
@@ -332,7 +356,10 @@ impl Install<'_> {
                 needed: Bytes(self.means.accelerator.disk_needed_bytes()),
                 free: None,
             },
-            Cause::Network => SetupError::Network { detail, log },
+            Cause::Network => SetupError::Network {
+                detail: network_reason(output),
+                log,
+            },
             Cause::NoBuild => SetupError::NoBuild { detail, log },
             Cause::NoVenvModule => no_venv_module(python, ""),
             Cause::Other => SetupError::Step { step, detail, log },

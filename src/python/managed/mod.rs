@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::places::Places;
@@ -71,7 +72,8 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 ///
 /// # Errors
 /// See [`SetupError`]. After an error or a cancel (by the token, or by dropping the future) the
-/// folder is gone.
+/// folder is gone, or, where a whole environment of other versions was to be replaced, that one is
+/// back.
 pub async fn ensure(
     dir: &Path,
     progress: OnProgress<'_>,
@@ -164,8 +166,7 @@ async fn ensure_from(
             Err(reason) => tracing::info!(dir = %dir.display(), %reason, "making the environment"),
         }
     }
-    discard(&dir)?;
-    let unfinished = Unfinished(Some(dir.clone()));
+    let unfinished = Unfinished::begin(&dir)?;
     let python = install::Install {
         means,
         dir: &dir,
@@ -235,9 +236,19 @@ fn beside(dir: &Path, ending: &str) -> PathBuf {
 /// Removes the folder, first out of the way in one step (so that nothing half-deleted stands in its
 /// place), then for good.
 fn discard(dir: &Path) -> Result<(), SetupError> {
-    let failed = |error| SetupError::io("remove", dir, error);
+    set_aside(dir)?
+        .map_or(Ok(()), TempDir::close)
+        .map_err(|error| SetupError::io("remove", dir, error))
+}
+
+/// What a folder is called within the one that it was set aside in.
+const ASIDE: &str = "environment";
+
+/// Moves the folder out of the way in one step; `None` if there is none.
+fn set_aside(dir: &Path) -> Result<Option<TempDir>, SetupError> {
+    let failed = |error| SetupError::io("move away", dir, error);
     match fs::symlink_metadata(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
         Ok(meta) if !meta.is_dir() || !record::is_ours(dir).map_err(failed)? => {
             return Err(SetupError::NotOurs {
@@ -250,8 +261,8 @@ fn discard(dir: &Path) -> Result<(), SetupError> {
         .prefix(&discarded_prefix(dir))
         .tempdir_in(dir.parent().unwrap_or(dir))
         .map_err(failed)?;
-    fs::rename(dir, aside.path().join("environment")).map_err(failed)?;
-    aside.close().map_err(failed)
+    fs::rename(dir, aside.path().join(ASIDE)).map_err(failed)?;
+    Ok(Some(aside))
 }
 
 fn discarded_prefix(dir: &Path) -> OsString {
@@ -279,20 +290,43 @@ fn sweep(dir: &Path) {
     }
 }
 
-/// Removes the folder on every way out but the good one, a dropped future included.
-struct Unfinished(Option<PathBuf>);
+/// Removes the new folder on every way out but the good one, a dropped future included, and puts
+/// back what stood in its place if that was whole: no network must not cost a working environment.
+struct Unfinished {
+    dir: PathBuf,
+    former: Option<TempDir>,
+    kept: bool,
+}
 
 impl Unfinished {
+    fn begin(dir: &Path) -> Result<Self, SetupError> {
+        let whole = Record::read(dir).is_some_and(|record| record.damage(dir).is_none());
+        // A damaged one is deleted here, as nothing keeps it.
+        let former = set_aside(dir)?.filter(|_| whole);
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            former,
+            kept: false,
+        })
+    }
+
     fn keep(mut self) {
-        self.0 = None;
+        self.kept = true;
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Some(dir) = self.0.take()
-            && let Err(error) = discard(&dir)
-        {
+        if self.kept {
+            return;
+        }
+        let removed = discard(&self.dir);
+        let restored = removed.and_then(|()| match &self.former {
+            Some(former) => fs::rename(former.path().join(ASIDE), &self.dir)
+                .map_err(|error| SetupError::io("put back", &self.dir, error)),
+            None => Ok(()),
+        });
+        if let Err(error) = restored {
             // Without a record it will not be used, and the next call tries to remove it again.
             tracing::warn!(%error, "a half-made environment was left");
         }

@@ -165,7 +165,7 @@ async fn a_damaged_or_half_made_or_older_environment_is_made_anew() {
             fs::remove_dir_all(dir.join("lib/python3.12/site-packages/mlx_lm")).unwrap();
         }),
         ("its Python is gone", &|| {
-            fs::remove_file(dir.join("bin/python")).unwrap()
+            fs::remove_file(dir.join("bin/python")).unwrap();
         }),
         ("its record is gone", &|| {
             fs::remove_file(dir.join("mlx-throughput-lab.json")).unwrap();
@@ -270,7 +270,19 @@ async fn a_network_failure_is_tried_once_more_and_then_told() {
         text.contains("dns error") && text.contains("env.log"),
         "{text}"
     );
-    assert_eq!(machine.left(), [""; 0]);
+    assert_eq!(machine.left(), ["env"]);
+    assert_eq!(
+        finished_python(&machine.dir()),
+        Some(python_of(&machine.dir()))
+    );
+    fs::remove_file(
+        machine
+            .dir()
+            .join("lib/python3.12/site-packages/mlx_lm/server.py"),
+    )
+    .unwrap();
+    machine.make().await.unwrap_err();
+    assert_eq!(machine.left(), [""; 0], "a damaged one is not put back");
 }
 
 #[tokio::test]
@@ -285,6 +297,48 @@ async fn two_callers_make_one_environment() {
         steps.contains(&Progress::Done { reused: true }),
         "{steps:?}"
     );
+}
+
+#[tokio::test]
+async fn a_base_that_cannot_be_used_is_told_with_the_reason() {
+    let machine = Machine::new();
+    let means = Means {
+        uv: None,
+        ..machine.means()
+    };
+    let cancel = CancellationToken::new();
+    for (name, python, reason) in [
+        (
+            "old",
+            FakePython::bare("3.9.6"),
+            "it is Python 3.9.6, and 3.11 is needed",
+        ),
+        (
+            "debian",
+            FakePython {
+                can_venv: false,
+                ..FakePython::bare("3.12.4")
+            },
+            "its venv module is not installed",
+        ),
+    ] {
+        let base = machine.file(name);
+        python.write(&base);
+        let options = Options {
+            dir: machine.dir(),
+            force: false,
+            base: Some(base.clone()),
+        };
+        let error = ensure_from(&means, &options, &|_| {}, &cancel)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(reason) && error.contains(base.to_str().unwrap()),
+            "{error}"
+        );
+        assert_eq!(machine.left(), [""; 0]);
+    }
 }
 
 #[tokio::test]
