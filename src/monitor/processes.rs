@@ -1,12 +1,19 @@
 //! CPU and memory of each server: its process and all of that process's descendants.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
 use super::sample::ServerSample;
 use crate::units::Bytes;
+
+/// Who descends from whom is told only by the whole process table, which costs milliseconds: it is
+/// read this often, and a server's known processes each time.
+const TABLE_PERIOD: Duration = Duration::from_secs(10);
+/// While servers are this young the whole table is read each time: a launcher is still starting the
+/// process that does the work.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// CPU time used so far by each process of one server, in milliseconds.
 type CpuTimes = HashMap<Pid, u64>;
@@ -14,7 +21,11 @@ type CpuTimes = HashMap<Pid, u64>;
 /// Remembers the previous reading, since CPU use is the difference of two.
 #[derive(Default)]
 pub(super) struct ServerProcesses {
-    /// By the pid of the server itself.
+    servers: Vec<(u32, u32)>,
+    changed_at: Option<Instant>,
+    table_read_at: Option<Instant>,
+    /// The processes of each server, by the pid of the server itself.
+    trees: HashMap<Pid, Vec<Pid>>,
     previous: HashMap<Pid, CpuTimes>,
     previous_at: Option<Instant>,
 }
@@ -31,23 +42,23 @@ impl ServerProcesses {
             *self = Self::default();
             return Vec::new();
         }
+        if self.servers != servers {
+            self.servers = servers.to_vec();
+            self.changed_at = Some(Instant::now());
+        }
+        let within = |at: Option<Instant>, span| at.is_some_and(|at| at.elapsed() < span);
+        if within(self.changed_at, SETTLING) || !within(self.table_read_at, TABLE_PERIOD) {
+            self.read_table(system);
+        }
+        let known: Vec<Pid> = self.trees.values().flatten().copied().collect();
         let at = Instant::now();
+        refresh(system, ProcessesToUpdate::Some(&known));
         let elapsed_s = self
             .previous_at
+            .replace(at)
             .map(|previous| at.duration_since(previous).as_secs_f64());
-        // Every process, since only parents are known, not children; but no threads: they are most
-        // of the cost, and their process counts them already.
-        system.refresh_processes_specifics(
-            ProcessesToUpdate::All,
-            true,
-            ProcessRefreshKind::nothing()
-                .without_tasks()
-                .with_cpu()
-                .with_memory(),
-        );
-        let children = children_by_parent(system);
-        let mut current = HashMap::with_capacity(servers.len());
-        let samples = servers
+        let previous = std::mem::take(&mut self.previous);
+        servers
             .iter()
             .map(|&(instance, pid)| {
                 let root = Pid::from_u32(pid);
@@ -57,32 +68,57 @@ impl ServerProcesses {
                     cpu_cores: None,
                     memory: None,
                 };
-                if !is_alive(system, root) {
+                let Some(tree) = self.trees.get(&root).filter(|_| is_alive(system, root)) else {
                     return gone;
-                }
-                let tree = descendants(root, &children);
+                };
                 let times: CpuTimes = tree
                     .iter()
                     .filter_map(|pid| Some((*pid, system.process(*pid)?.accumulated_cpu_time())))
                     .collect();
-                let cpu_cores = match (self.previous.get(&root), elapsed_s) {
+                let cpu_cores = match (previous.get(&root), elapsed_s) {
                     (Some(before), Some(elapsed_s)) if elapsed_s > 0.0 => {
-                        Some(used_since(before, &times) as f64 / 1e3 / elapsed_s)
+                        Some(used_between(before, &times) as f64 / 1e3 / elapsed_s)
                     }
                     _ => None,
                 };
-                current.insert(root, times);
+                self.previous.insert(root, times);
                 ServerSample {
                     cpu_cores,
-                    memory: memory(system, &tree),
+                    memory: memory(system, tree),
                     ..gone
                 }
             })
-            .collect();
-        self.previous = current;
-        self.previous_at = Some(at);
-        samples
+            .collect()
     }
+
+    /// As if the servers had been there for long.
+    #[cfg(test)]
+    pub(super) fn settle(&mut self) {
+        self.changed_at = None;
+    }
+
+    fn read_table(&mut self, system: &mut System) {
+        refresh(system, ProcessesToUpdate::All);
+        let children = children_by_parent(system);
+        self.trees = self
+            .servers
+            .iter()
+            .map(|&(_, pid)| {
+                let root = Pid::from_u32(pid);
+                (root, descendants(root, &children))
+            })
+            .collect();
+        self.table_read_at = Some(Instant::now());
+    }
+}
+
+/// Without threads: they are most of the cost, and their process counts them already.
+fn refresh(system: &mut System, processes: ProcessesToUpdate<'_>) {
+    let kind = ProcessRefreshKind::nothing()
+        .without_tasks()
+        .with_cpu()
+        .with_memory();
+    system.refresh_processes_specifics(processes, true, kind);
 }
 
 /// A dead process that nobody has waited for still stands in the process table.
@@ -118,12 +154,11 @@ fn descendants(root: Pid, children: &HashMap<Pid, Vec<Pid>>) -> Vec<Pid> {
     tree
 }
 
-/// Milliseconds of CPU between two readings. A child that is new has used all its time since; one
-/// that ended takes what it used after the earlier reading with it.
-fn used_since(before: &CpuTimes, after: &CpuTimes) -> u64 {
+/// Milliseconds of CPU between two readings, by the processes that both saw.
+fn used_between(before: &CpuTimes, after: &CpuTimes) -> u64 {
     after
         .iter()
-        .map(|(pid, now)| now.saturating_sub(before.get(pid).copied().unwrap_or(0)))
+        .filter_map(|(pid, now)| Some(now.saturating_sub(*before.get(pid)?)))
         .sum()
 }
 
@@ -166,10 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn cpu_time_counts_new_children_whole_and_old_ones_by_difference() {
+    fn cpu_time_is_of_processes_that_both_readings_saw() {
         let before = CpuTimes::from([(Pid::from_u32(1), 500), (Pid::from_u32(2), 100)]);
         let after = CpuTimes::from([(Pid::from_u32(1), 900), (Pid::from_u32(3), 70)]);
-        assert_eq!(used_since(&before, &after), 470);
+        assert_eq!(used_between(&before, &after), 400);
     }
 
     #[test]
