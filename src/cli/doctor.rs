@@ -1,14 +1,14 @@
 //! `doctor`: is this machine ready to measure?
 
-use std::env;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
+use super::session::Asked;
 use crate::doctor::{Check, Inputs, Level, examine, worst};
+use crate::plan::RunKind;
 use crate::platform::dirs;
+use crate::settings::{Settings, Var};
 
 /// Look at Python, mlx, nginx, ports, memory, disk and power, and say what to mend.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,11 +16,13 @@ pub struct DoctorArgs {
     /// Print the checks as JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub asked: Asked,
 }
 
 /// Exit status 1 if anything is a problem.
 pub async fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    run_with(args, &inputs_from_environment()?).await
+    run_with(args, &inputs(&args.asked.settings()?)).await
 }
 
 pub async fn run_with(args: &DoctorArgs, inputs: &Inputs) -> anyhow::Result<ExitCode> {
@@ -37,25 +39,22 @@ pub async fn run_with(args: &DoctorArgs, inputs: &Inputs) -> anyhow::Result<Exit
     })
 }
 
-fn inputs_from_environment() -> anyhow::Result<Inputs> {
-    let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let number = |name: &str, default: u16| match text(name) {
-        Some(value) => value.parse().with_context(|| {
-            format!("{name}={value} is not accepted: a number from 0 to 65535 is")
-        }),
-        None => Ok(default),
-    };
-    Ok(Inputs {
-        python: text("MLX_PYTHON").map(PathBuf::from),
-        nginx_bin: text("NGINX_BIN"),
-        base_port: number("MLX_SERVER_BASE_PORT", 9000)?,
-        instances: number("MLX_SERVER_INSTANCES", 4)?,
-        nginx_port: number("MLX_NGINX_PORT", 8088)?,
+/// Of the same settings that a run would use.
+fn inputs(settings: &Settings) -> Inputs {
+    let settings = settings.for_kind(&RunKind::RoundRobin.to_string());
+    let port = |var| settings.int(var).and_then(|port| u16::try_from(port).ok());
+    let nginx_bin = settings.path(Var::NginxBin);
+    Inputs {
+        python: settings.path(Var::Python).map(Path::to_owned),
+        nginx_bin: nginx_bin.map(|path| path.to_string_lossy().into_owned()),
+        base_port: port(Var::ServerBasePort).unwrap_or_default(),
+        instances: port(Var::ServerInstances).unwrap_or_default(),
+        nginx_port: port(Var::NginxPort).unwrap_or_default(),
         folders: dirs::data_dir()
             .into_iter()
-            .chain(env::current_dir())
+            .chain(settings.path(Var::ResultsDir).map(Path::to_owned))
             .collect(),
-    })
+    }
 }
 
 /// `level  what  detail — what to do`, aligned.

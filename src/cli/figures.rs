@@ -44,8 +44,16 @@ pub fn best_line(best: &CellResult) -> String {
 /// A table for people: one line a cell, numbers right-aligned, the best one starred.
 pub fn table(results: &[CellResult], best: Option<&CellResult>) -> String {
     let header = [
-        "instances", "decode", "prompt", "concurrency", "tokens/s", "per user", "TTFT p50",
-        "TPOT p50", "errors", "status",
+        "instances",
+        "decode",
+        "prompt",
+        "concurrency",
+        "tokens/s",
+        "per user",
+        "TTFT p50",
+        "TPOT p50",
+        "errors",
+        "status",
     ];
     let mut rows: Vec<Vec<String>> = vec![header.map(str::to_owned).to_vec()];
     let shown = |value: Option<u32>| value.map_or_else(|| "own".to_owned(), |v| v.to_string());

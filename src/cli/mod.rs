@@ -79,7 +79,11 @@ pub fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("MLX_LAB_LOG"))
         .with_writer(std::io::stderr)
         .init();
-    let out = if arguments.events { Out::Events } else { Out::Figures };
+    let out = if arguments.events {
+        Out::Events
+    } else {
+        Out::Figures
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failure::tell(&error.into()),
@@ -137,10 +141,19 @@ mod tests {
             "--dry-run",
             "MLX_PROMPT=two words",
         ]);
-        assert_eq!(args.axis, ["prefill-step-size=512|2048", "--draft-model=a|b"]);
+        assert_eq!(
+            args.axis,
+            ["prefill-step-size=512|2048", "--draft-model=a|b"]
+        );
         assert!(args.dry_run);
-        assert_eq!(args.asked.server_args.as_deref(), Some("--top-p=0.9,--pipeline"));
-        assert_eq!(args.asked.overrides, ["MLX_MAX_TOKENS=64", "MLX_PROMPT=two words"]);
+        assert_eq!(
+            args.asked.server_args.as_deref(),
+            Some("--top-p=0.9,--pipeline")
+        );
+        assert_eq!(
+            args.asked.overrides,
+            ["MLX_MAX_TOKENS=64", "MLX_PROMPT=two words"]
+        );
     }
 
     #[test]
@@ -168,7 +181,10 @@ mod tests {
         assert!(sweep(&["sweep", "--resume", "a.csv"]).kind.is_none());
         for (words, kind) in [
             (&["sweep"][..], ErrorKind::MissingRequiredArgument),
-            (&["sweep", "--resume", "a.csv", "--axis", "x=1"], ErrorKind::ArgumentConflict),
+            (
+                &["sweep", "--resume", "a.csv", "--axis", "x=1"],
+                ErrorKind::ArgumentConflict,
+            ),
             (&["sweep", "half"], ErrorKind::InvalidValue),
             (&["swep"], ErrorKind::InvalidSubcommand),
         ] {

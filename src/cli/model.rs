@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Usage;
 use super::models::Meter;
 use crate::models::memory::{self, Demand, MachineMemory, Verdict};
-use crate::models::{Description, ModelError, Origin, Places, Resolved, describe, resolve, synthetic};
+use crate::models::{
+    Description, ModelError, Origin, Places, Resolved, describe, resolve, synthetic,
+};
 use crate::plan::{ModelRef, Plan};
 use crate::settings::{Settings, Var};
 
@@ -57,13 +59,16 @@ pub fn memory_judgement(plan: &Plan) -> Option<memory::Judgement> {
             let demand = Demand {
                 instances: cell.point.instances,
                 sequences: batch.min(cell.load.concurrency),
-                prompt_tokens: cell.load.prompt_tokens.unwrap_or_else(|| prompt_tokens(plan)),
+                prompt_tokens: cell
+                    .load
+                    .prompt_tokens
+                    .unwrap_or_else(|| prompt_tokens(plan)),
                 output_tokens: cell.load.max_tokens,
                 cached_sequences: CACHED_SEQUENCES,
             };
             memory::estimate(&description, &demand)
         })
-        .max_by_key(|estimate| estimate.total())
+        .max_by_key(memory::Estimate::total)
         .map(|largest| memory::judge(&largest, &machine))
 }
 

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::models::discover::{DEFAULT_DEPTH, split_folders};
+use crate::models::discover::DEFAULT_DEPTH;
 use crate::models::synthetic::{self, FloatType, Progress, Shape};
 use crate::models::{Description, ModelError, Places, describe, discover};
+use crate::settings::Var;
 use crate::units::{Bytes, Secs};
 
 use super::failure::{Interrupted, Usage};
 use super::interrupt::cancellable;
+use super::session::Asked;
 
 #[derive(Debug, clap::Args)]
 pub struct ModelsArgs {
@@ -63,19 +65,15 @@ pub async fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let settings = Asked::default().settings()?;
     let mut folders = args.dir.clone();
-    if let Ok(value) = std::env::var("MLX_MODEL_DIRS") {
-        folders.extend(split_folders(&value));
-    }
-    let depth = match (args.depth, std::env::var("MLX_MODEL_SEARCH_DEPTH")) {
-        (Some(depth), _) => depth,
-        (None, Ok(value)) if !value.trim().is_empty() => {
-            value.trim().parse().with_context(|| {
-                format!("MLX_MODEL_SEARCH_DEPTH={value}: a whole number of levels is expected")
-            })?
-        }
-        _ => DEFAULT_DEPTH,
-    };
+    folders.extend_from_slice(settings.paths(Var::ModelDirs));
+    let depth = args
+        .depth
+        .or(settings
+            .int(Var::ModelSearchDepth)
+            .map(|depth| depth as usize))
+        .unwrap_or(DEFAULT_DEPTH);
     let models: Vec<(String, Description)> = discover(&Places::usual(&folders, depth))
         .into_iter()
         .map(|found| (found.label, describe(&found.path)))

@@ -1,13 +1,12 @@
 //! How far a run is, on standard error: a bar on a terminal, one line a cell in a pipe.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::engine::event::{
-    CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel,
-};
+use crate::engine::event::{CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel};
 use crate::units::{Secs, TokensPerSec};
 
 /// Folds events into progress.
@@ -43,19 +42,19 @@ impl Progress {
                     bar.set_position(u64::from(*already_done));
                 }
             }
-            EngineEvent::Notice { level, text } => self.say(match level {
+            EngineEvent::Notice { level, text } => self.say(&match level {
                 NoticeLevel::Info => format!("note: {text}"),
                 NoticeLevel::Warning => format!("warning: {text}"),
                 NoticeLevel::Problem => format!("problem: {text}"),
             }),
             EngineEvent::ServerStarting { instance, port, .. } => {
-                self.show(format!("starting server {instance} on port {port}"));
+                self.show(&format!("starting server {instance} on port {port}"));
             }
             EngineEvent::CellStarted { cell, total, .. } => {
                 if let Some(bar) = &self.bar {
                     bar.set_length(u64::from(*total));
                 }
-                self.show(cell.to_string());
+                self.show(&cell.to_string());
             }
             EngineEvent::CellFinished {
                 result,
@@ -93,7 +92,7 @@ impl Progress {
             let rate = live
                 .tokens_per_second
                 .map_or_else(String::new, |tps| format!(", now {}", TokensPerSec(tps)));
-            self.show(format!("{cell}: {} in flight{rate}", live.in_flight));
+            self.show(&format!("{cell}: {} in flight{rate}", live.in_flight));
         }
     }
 
@@ -105,30 +104,30 @@ impl Progress {
             };
         }
         if let Some(error) = &result.error {
-            self.say(format!("error {}: {error}", result.cell));
+            self.say(&format!("error {}: {error}", result.cell));
         }
         if let Some(tail) = &result.log_tail {
-            self.say(format!("the server's log ends with:\n{}", indented(tail)));
+            self.say(&format!("the server's log ends with:\n{}", indented(tail)));
         }
         for flag in &result.flags {
-            self.say(format!("{} {}: {}", flag.kind, result.cell, flag.detail));
+            self.say(&format!("{} {}: {}", flag.kind, result.cell, flag.detail));
         }
     }
 
-    fn show(&self, what: String) {
+    fn show(&self, what: &str) {
         if let Some(bar) = &self.bar {
             let mut message = String::new();
             if let Some(left_s) = self.left_s {
-                message.push_str(&format!("{} left, ", Secs(left_s)));
+                let _ = write!(message, "{} left, ", Secs(left_s));
             }
             if let Some(best) = self.best {
-                message.push_str(&format!("best {}, ", TokensPerSec(best)));
+                let _ = write!(message, "best {}, ", TokensPerSec(best));
             }
-            bar.set_message(message + &what);
+            bar.set_message(message + what);
         }
     }
 
-    fn say(&self, text: String) {
+    fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
             None => eprintln!("{text}"),

@@ -59,11 +59,18 @@ pub async fn run(
     drop(awake);
     if out == Out::Figures {
         if kind.is_check() {
-            if let Some(line) = outcome.results.first().and_then(|r| figures::check_line(kind, r)) {
+            if let Some(line) = outcome
+                .results
+                .first()
+                .and_then(|r| figures::check_line(kind, r))
+            {
                 println!("{line}");
             }
         } else {
-            print!("{}", figures::table(&outcome.results, outcome.best.as_ref()));
+            print!(
+                "{}",
+                figures::table(&outcome.results, outcome.best.as_ref())
+            );
             if let Some(best) = &outcome.best {
                 println!("{}", figures::best_line(best));
             }

@@ -71,7 +71,9 @@ impl Asked {
         let sources = Sources {
             edited,
             overrides,
-            environment: std::env::vars_os().map(|(k, v)| (text(k), text(v))).collect(),
+            environment: std::env::vars_os()
+                .map(|(k, v)| (text(k), text(v)))
+                .collect(),
             saved,
         };
         let settings = Settings::resolve(&sources).map_err(|e| Usage::all(&e))?;
@@ -127,7 +129,10 @@ impl Session {
         cancel: &CancellationToken,
     ) -> anyhow::Result<Self> {
         // A wrong model is told before minutes are spent on Python.
-        let wanted = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL).to_owned();
+        let wanted = settings
+            .text(Var::ModelPath)
+            .unwrap_or(DEFAULT_MODEL)
+            .to_owned();
         let model = model::ready(&wanted, &settings, cancel).await?;
         let chosen = settings.path(Var::Python).map(Path::to_owned);
         let interpreter = match python::choose(chosen.as_deref()).await {

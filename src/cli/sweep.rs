@@ -80,8 +80,16 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
     let left = resumed.remaining();
     let done = resumed.done.len() as u32;
     if left.is_empty() {
-        println!("nothing is left to do: all {done} cells of {} are there", file.display());
+        println!(
+            "nothing is left to do: all {done} cells of {} are there",
+            file.display()
+        );
         return Ok(ExitCode::SUCCESS);
+    }
+    if !args.asked.overrides.is_empty() || args.asked.server_args.is_some() {
+        eprintln!(
+            "warning: a resumed run keeps the settings that it was started with; those given now are not used"
+        );
     }
     let plan = resumed.plan.clone();
     let mut asked = args.asked.clone();
@@ -91,7 +99,15 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
     let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())?
         .with_requests(session.settings.is_on(Var::RequestsCsv));
     eprintln!("{done} cells are there, {} are left", left.len());
-    run::run(&session, plan, Box::new(Grid::new(left)), recorder, done, out).await
+    run::run(
+        &session,
+        plan,
+        Box::new(Grid::new(left)),
+        recorder,
+        done,
+        out,
+    )
+    .await
 }
 
 /// Everything that a run would do, without doing it.
@@ -111,12 +127,18 @@ fn dry_run(session: &Session, plan: &Plan) -> String {
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");
     }
-    let mut starts = commands::server_starts(plan, &plan.cells, &launcher).into_iter().peekable();
+    let mut starts = commands::server_starts(plan, &plan.cells, &launcher)
+        .into_iter()
+        .peekable();
     for cell in &plan.cells {
         while let Some(start) = starts.next_if(|start| start.cell == cell.index) {
             let _ = writeln!(text, "  start {}", commands::shell_line(&start.command));
         }
-        let _ = writeln!(text, "cell {} {cell} max_tokens={}", cell.index, cell.load.max_tokens);
+        let _ = writeln!(
+            text,
+            "cell {} {cell} max_tokens={}",
+            cell.index, cell.load.max_tokens
+        );
     }
     text
 }

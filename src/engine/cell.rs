@@ -64,7 +64,10 @@ impl Runner {
                 }
             }
             Err(_) => {
-                result.log_tail = self.pool.suspect_log().map(|path| log::tail(path, LOG_LINES));
+                result.log_tail = self
+                    .pool
+                    .suspect_log()
+                    .map(|path| log::tail(path, LOG_LINES));
                 // Whatever broke it, the next cell gets servers that are known to be sound.
                 self.pool.discard(&self.emitter).await?;
             }
@@ -87,7 +90,8 @@ impl Runner {
 
         let spec = self.spec(cell);
         let live = Live::new(self.live.clone());
-        self.live.send_modify(|snapshot| snapshot.cell = Some(cell.clone()));
+        self.live
+            .send_modify(|snapshot| snapshot.cell = Some(cell.clone()));
         self.lock_samples().clear();
         let begun = Instant::now();
         let load = schedule::run(&spec, &target, &live, token);
@@ -105,8 +109,15 @@ impl Runner {
 
         let dead = self.guarded(token, self.alive()).await.err();
         self.judge(cell, result, outcome, dead);
-        if result.flags.iter().any(|flag| flag.kind == FlagKind::ServerNotAlive) {
-            result.log_tail = self.pool.suspect_log().map(|path| log::tail(path, LOG_LINES));
+        if result
+            .flags
+            .iter()
+            .any(|flag| flag.kind == FlagKind::ServerNotAlive)
+        {
+            result.log_tail = self
+                .pool
+                .suspect_log()
+                .map(|path| log::tail(path, LOG_LINES));
             self.pool.discard(&self.emitter).await?;
         }
         Ok(())
@@ -142,7 +153,11 @@ impl Runner {
         {
             return Ok(target.clone());
         }
-        let backlog = self.plan.servers.backlog.unwrap_or(super::load::pacing::STOCK_BACKLOG);
+        let backlog = self
+            .plan
+            .servers
+            .backlog
+            .unwrap_or(super::load::pacing::STOCK_BACKLOG);
         let target = match &self.nginx {
             Some(nginx) if self.balancer() == Balancer::Nginx => {
                 Target::balanced(nginx.address, &addresses, backlog)

@@ -38,7 +38,9 @@ pub enum EngineError {
     )]
     NoMlx { why: String },
 
-    #[error("mlx_lm.server refused its arguments: {why}. See `mlx-throughput-lab doctor` for the installed version")]
+    #[error(
+        "mlx_lm.server refused its arguments: {why}. See `mlx-throughput-lab doctor` for the installed version"
+    )]
     BadArguments { why: String },
 
     #[error(
@@ -47,33 +49,33 @@ pub enum EngineError {
     )]
     Model { why: String },
 
-    #[error("the server ended: {how}{}", because(.why))]
+    #[error("the server ended: {how}{}", because(.why.as_ref()))]
     Died { how: String, why: Option<String> },
 
     #[error(
         "the server's generation thread died{}; the process stays, but can answer nothing more",
-        because(.why)
+        because(.why.as_ref())
     )]
     ThreadDied { why: Option<String> },
 
     #[error(
         "the server opened no port within {waited_s:.0} s{}. Raise MLX_SERVER_BIND_TIMEOUT if \
          this machine is slow",
-        because(.why)
+        because(.why.as_ref())
     )]
     BindTimeout { waited_s: f64, why: Option<String> },
 
     #[error(
         "the model did not answer within {waited_s:.0} s{}. Raise MLX_READY_TIMEOUT if it is \
          large or still being downloaded",
-        because(.why)
+        because(.why.as_ref())
     )]
     ReadyTimeout { waited_s: f64, why: Option<String> },
 
     #[error(
         "no token for {waited_s:.0} s while {in_flight} requests waited: the server is wedged{}. \
          It is restarted for the next cell; MLX_WATCHDOG_S sets how long to wait",
-        because(.why)
+        because(.why.as_ref())
     )]
     Wedged {
         waited_s: f64,
@@ -115,7 +117,6 @@ fn named(holders: &[Holder]) -> String {
     names.join(", ")
 }
 
-fn because(why: &Option<String>) -> String {
-    why.as_ref()
-        .map_or_else(String::new, |why| format!(". Its log says: {why}"))
+fn because(why: Option<&String>) -> String {
+    why.map_or_else(String::new, |why| format!(". Its log says: {why}"))
 }

@@ -100,14 +100,8 @@ pub fn spawn(run: Run, config: EngineConfig) -> std::io::Result<Handle> {
                 };
                 let emitter = Emitter::new(config.sink, tell, config.wake);
                 let control = Control::follow(asked);
-                let main = run::Runner::new(
-                    run,
-                    environment,
-                    config.nginx,
-                    emitter,
-                    control,
-                    tell_live,
-                );
+                let main =
+                    run::Runner::new(run, environment, config.nginx, emitter, control, tell_live);
                 // On a worker, since writing rows uses `block_in_place`.
                 if let Err(error) = tokio::spawn(main.run()).await {
                     tracing::error!("the engine failed: {error}");

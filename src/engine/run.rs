@@ -266,7 +266,11 @@ impl Runner {
 
     async fn provide_nginx(&mut self) -> Result<(), EngineError> {
         let upstreams = self.pool.addresses();
-        if self.nginx.as_ref().is_some_and(|nginx| nginx.serves(&upstreams)) {
+        if self
+            .nginx
+            .as_ref()
+            .is_some_and(|nginx| nginx.serves(&upstreams))
+        {
             return Ok(());
         }
         if let Some(old) = self.nginx.take() {
@@ -342,5 +346,9 @@ pub fn best(results: &[CellResult]) -> Option<&CellResult> {
         .iter()
         .filter(|result| result.status == CellStatus::Ok)
         .filter(|result| tps(result).is_some_and(|tps| tps > 0.0))
-        .max_by(|a, b| tps(a).partial_cmp(&tps(b)).unwrap_or(std::cmp::Ordering::Equal))
+        .max_by(|a, b| {
+            tps(a)
+                .partial_cmp(&tps(b))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        })
 }

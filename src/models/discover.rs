@@ -31,11 +31,19 @@ pub struct Places {
 }
 
 impl Places {
-    /// `extra` first, then `./models`, `~/models`, `~/Models`, `/models`; the cache that the
+    /// `extra` first (with `~` for the home folder), then `./models`, `~/models`, `~/Models`, `/models`; the cache that the
     /// environment names, as `huggingface_hub` reads it.
     pub fn usual(extra: &[PathBuf], depth: usize) -> Self {
         let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        let mut folders = extra.to_vec();
+        let mut folders: Vec<PathBuf> = extra
+            .iter()
+            .map(|folder| {
+                folder
+                    .to_str()
+                    .and_then(expand_home)
+                    .unwrap_or_else(|| folder.clone())
+            })
+            .collect();
         // A Mac app starts in `/`, where this is `/models` again: listed once all the same.
         folders.extend(env::current_dir().ok().map(|here| here.join("models")));
         for name in ["models", "Models"] {
@@ -51,15 +59,6 @@ impl Places {
             depth,
         }
     }
-}
-
-/// The value of `MLX_MODEL_DIRS`: separated by `:` or `,`, a leading `~` expanded.
-pub fn split_folders(list: &str) -> Vec<PathBuf> {
-    list.split([':', ','])
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(|part| expand_home(part).unwrap_or_else(|| part.into()))
-        .collect()
 }
 
 /// `~` and `~/...` with the home folder in place; `None` if that is not known.

@@ -124,7 +124,11 @@ impl Recorder {
                 Ok(())
             }
             EngineEvent::PlanExtended { cells } => {
-                self.sidecar.metadata.plan.cells.extend(cells.iter().cloned());
+                self.sidecar
+                    .metadata
+                    .plan
+                    .cells
+                    .extend(cells.iter().cloned());
                 self.save()
             }
             EngineEvent::Notice { level, text } => {

@@ -9,8 +9,16 @@ use crate::{Needs, Test, ensure};
 
 pub const TESTS: &[Test] = &[
     ("check_single_gives_its_line", Needs::Nothing, single),
-    ("check_concurrent_gives_its_line", Needs::Nothing, concurrent),
-    ("check_round_robin_through_nginx", Needs::Nginx, through_nginx),
+    (
+        "check_concurrent_gives_its_line",
+        Needs::Nothing,
+        concurrent,
+    ),
+    (
+        "check_round_robin_through_nginx",
+        Needs::Nginx,
+        through_nginx,
+    ),
     ("check_round_robin_directly", Needs::Nothing, directly),
     ("a_wrong_setting_is_named", Needs::Nothing, wrong_setting),
     ("doctor_tells_what_is_there", Needs::Nothing, doctor),
@@ -31,15 +39,26 @@ fn single(lab: &Lab) -> Result<(), Failed> {
     ensure!(figure(&out, "tokens")? == 128.0, "{out}");
     let (rate, elapsed_s) = (figure(&out, "tokens_per_second")?, figure(&out, "elapsed")?);
     // The line rounds elapsed to 10 ms.
-    ensure!((rate * elapsed_s - 128.0).abs() < 128.0 * 0.01 / elapsed_s + 1.0, "{out}");
+    ensure!(
+        (rate * elapsed_s - 128.0).abs() < 128.0 * 0.01 / elapsed_s + 1.0,
+        "{out}"
+    );
     lab.nothing_left(Duration::from_secs(2))
 }
 
 fn concurrent(lab: &Lab) -> Result<(), Failed> {
     let home = lab.home();
-    let args = ["test", "concurrent", "MLX_NUM_REQUESTS=12", "MLX_MAX_TOKENS=16"];
+    let args = [
+        "test",
+        "concurrent",
+        "MLX_NUM_REQUESTS=12",
+        "MLX_MAX_TOKENS=16",
+    ];
     let out = home.run(args)?.expect(0)?.out;
-    ensure!(out.starts_with("concurrent_requests count=12 concurrency=12 "), "{out}");
+    ensure!(
+        out.starts_with("concurrent_requests count=12 concurrency=12 "),
+        "{out}"
+    );
     ensure!(figure(&out, "total_tokens")? == 192.0, "{out}");
     Ok(())
 }
@@ -57,11 +76,17 @@ fn round_robin(lab: &Lab, balancer: &str) -> Result<(), Failed> {
         ])?
         .expect(0)?
         .out;
-    ensure!(out.starts_with("round_robin instances=2 requests=16 concurrency=16 "), "{out}");
+    ensure!(
+        out.starts_with("round_robin instances=2 requests=16 concurrency=16 "),
+        "{out}"
+    );
     ensure!(figure(&out, "total_tokens")? == 256.0, "{out}");
     let row = &home.csv()?[0];
     ensure!(row["balancer"] == balancer, "{row:?}");
-    ensure!(row["flags"].is_empty(), "evenly spread and undisturbed: {row:?}");
+    ensure!(
+        row["flags"].is_empty(),
+        "evenly spread and undisturbed: {row:?}"
+    );
     lab.nothing_left(Duration::from_secs(2))
 }
 
@@ -88,7 +113,10 @@ fn wrong_setting(lab: &Lab) -> Result<(), Failed> {
     home.run(["test", "single", "--model", "/nowhere/at/all"])?
         .expect(2)?
         .says("/nowhere/at/all")?;
-    ensure!(!home.results().exists(), "nothing was started, so nothing was written");
+    ensure!(
+        !home.results().exists(),
+        "nothing was started, so nothing was written"
+    );
     Ok(())
 }
 

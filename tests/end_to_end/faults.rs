@@ -11,12 +11,32 @@ use crate::lab::{Lab, Watched};
 use crate::{Needs, Test, ensure};
 
 pub const TESTS: &[Test] = &[
-    ("a_broken_model_shows_the_servers_own_error", Needs::Nothing, broken_model),
+    (
+        "a_broken_model_shows_the_servers_own_error",
+        Needs::Nothing,
+        broken_model,
+    ),
     ("a_taken_port_names_its_holder", Needs::Nothing, taken_port),
-    ("a_killed_server_fails_its_cell_alone", Needs::Nothing, killed_server),
-    ("a_wedged_server_is_noticed_and_replaced", Needs::Nothing, wedged_server),
-    ("a_dead_generation_thread_shows_its_last_error", Needs::Nothing, dead_thread),
-    ("nothing_outlives_a_kill", Needs::Nginx, kill_at_random_moments),
+    (
+        "a_killed_server_fails_its_cell_alone",
+        Needs::Nothing,
+        killed_server,
+    ),
+    (
+        "a_wedged_server_is_noticed_and_replaced",
+        Needs::Nothing,
+        wedged_server,
+    ),
+    (
+        "a_dead_generation_thread_shows_its_last_error",
+        Needs::Nothing,
+        dead_thread,
+    ),
+    (
+        "nothing_outlives_a_kill",
+        Needs::Nginx,
+        kill_at_random_moments,
+    ),
 ];
 
 fn broken_model(lab: &Lab) -> Result<(), Failed> {
@@ -27,11 +47,23 @@ fn broken_model(lab: &Lab) -> Result<(), Failed> {
         std::fs::copy(file.path(), broken.join(file.file_name()))?;
     }
     let weights = std::fs::read(broken.join("model.safetensors"))?;
-    std::fs::write(broken.join("model.safetensors"), &weights[..weights.len() / 2])?;
+    std::fs::write(
+        broken.join("model.safetensors"),
+        &weights[..weights.len() / 2],
+    )?;
     let model = broken.to_string_lossy().into_owned();
     let done = home.run(["test", "single", "--model", &model])?;
-    ensure!(matches!(done.code, Some(1 | 2)), "{:?}\n{}", done.code, done.err);
-    ensure!(done.err.contains("could not load the model"), "{}", done.err);
+    ensure!(
+        matches!(done.code, Some(1 | 2)),
+        "{:?}\n{}",
+        done.code,
+        done.err
+    );
+    ensure!(
+        done.err.contains("could not load the model"),
+        "{}",
+        done.err
+    );
     Ok(())
 }
 
@@ -74,9 +106,13 @@ fn harmed_in_the_second_cell(
     ]
     .concat();
     let mut watched = Watched::start(home.command(args))?;
-    let port = watched.wait_for("server_starting")?["port"].as_u64().ok_or("no port")?;
+    let port = watched.wait_for("server_starting")?["port"]
+        .as_u64()
+        .ok_or("no port")?;
     let ready = watched.wait_for("server_ready")?;
-    let pid = ready["pid"].as_i64().and_then(|pid| Pid::from_raw(pid as i32));
+    let pid = ready["pid"]
+        .as_i64()
+        .and_then(|pid| Pid::from_raw(pid as i32));
     watched.wait_for("cell_finished")?;
     watched.wait_for("cell_started")?;
     // A sample a second: with the first of this cell, its load is surely under way.
@@ -150,7 +186,10 @@ fn kill_at_random_moments(lab: &Lab) -> Result<(), Failed> {
         lab.nothing_left(Duration::from_secs(2))
             .map_err(|left| format!("killed after {moment:?}: {left:?}"))?;
         for row in home.csv()? {
-            ensure!(row["status"] == "ok", "a row is whole or not there: {row:?}");
+            ensure!(
+                row["status"] == "ok",
+                "a row is whole or not there: {row:?}"
+            );
         }
     }
     Ok(())

@@ -10,7 +10,11 @@ use crate::{Needs, Test, ensure};
 pub const TESTS: &[Test] = &[
     ("256_streams_lose_none", Needs::Nothing, streamed),
     ("256_whole_answers_lose_none", Needs::Nothing, whole),
-    ("256_streams_through_nginx_lose_none", Needs::Nginx, through_nginx),
+    (
+        "256_streams_through_nginx_lose_none",
+        Needs::Nginx,
+        through_nginx,
+    ),
     ("a_sustained_window_is_reported", Needs::Nothing, sustained),
 ];
 
@@ -81,10 +85,18 @@ fn sustained(lab: &Lab) -> Result<(), Failed> {
     ensure!(window > 0.0 && batch > 0.0, "{row:?}");
     // The window leaves ramp-up and drain out, so it is not below the batch by much.
     ensure!(window > batch * 0.8, "window {window}, batch {batch}");
-    ensure!(number(row, "cached_tokens")? <= number(row, "prompt_tokens")?, "{row:?}");
+    ensure!(
+        number(row, "cached_tokens")? <= number(row, "prompt_tokens")?,
+        "{row:?}"
+    );
     // The machine was looked at each second.
     let samples = crate::lab::read_csv(&home.result_file(".machine.csv")?)?;
-    ensure!(samples.len() >= 2, "{} samples; {:?}", samples.len(), done.elapsed);
+    ensure!(
+        samples.len() >= 2,
+        "{} samples; {:?}",
+        samples.len(),
+        done.elapsed
+    );
     ensure!(number(row, "servers_memory_peak_bytes")? > 1e7, "{row:?}");
     lab.nothing_left(Duration::from_secs(2))
 }

@@ -13,7 +13,9 @@ pub const TESTS: &[Test] = &[
 fn make_and_list(lab: &Lab) -> Result<(), Failed> {
     let home = lab.home();
     finish(home.bare_command(["models", "make", "synthetic:tiny"]))?.expect(0)?;
-    let out = finish(home.bare_command(["models", "list"]))?.expect(0)?.out;
+    let out = finish(home.bare_command(["models", "list"]))?
+        .expect(0)?
+        .out;
     ensure!(out.contains("tiny") && out.contains("llama"), "{out}");
     finish(home.bare_command(["models", "make", "synthetic:huge"]))?
         .expect(2)?
@@ -23,10 +25,21 @@ fn make_and_list(lab: &Lab) -> Result<(), Failed> {
 
 fn small(lab: &Lab) -> Result<(), Failed> {
     let home = lab.home();
-    let args = ["test", "concurrent", "--model", "synthetic:small", "MLX_NUM_REQUESTS=8", "MLX_MAX_TOKENS=24"];
+    let args = [
+        "test",
+        "concurrent",
+        "--model",
+        "synthetic:small",
+        "MLX_NUM_REQUESTS=8",
+        "MLX_MAX_TOKENS=24",
+    ];
     let out = home.run(args)?.expect(0)?.out;
     ensure!(out.contains("total_tokens=192 "), "{out}");
     let json = home.json()?;
-    ensure!(json["model"].to_string().contains("synthetic"), "{}", json["model"]);
+    ensure!(
+        json["model"].to_string().contains("synthetic"),
+        "{}",
+        json["model"]
+    );
     Ok(())
 }

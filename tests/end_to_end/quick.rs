@@ -10,7 +10,11 @@ use crate::{Needs, Test, ensure};
 
 pub const TESTS: &[Test] = &[
     ("quick_in_an_empty_home", Needs::Nothing, empty_home),
-    ("a_cancelled_setup_leaves_nothing", Needs::Nothing, cancelled_setup),
+    (
+        "a_cancelled_setup_leaves_nothing",
+        Needs::Nothing,
+        cancelled_setup,
+    ),
 ];
 
 fn empty_home(lab: &Lab) -> Result<(), Failed> {
@@ -19,7 +23,11 @@ fn empty_home(lab: &Lab) -> Result<(), Failed> {
     ensure!(first.out.contains("best instances="), "{}", first.out);
     let again = finish(home.bare_command(["quick"]))?.expect(0)?;
     ensure!(again.out.contains("best instances="), "{}", again.out);
-    ensure!(again.elapsed < Duration::from_secs(60), "the second run took {:?}", again.elapsed);
+    ensure!(
+        again.elapsed < Duration::from_secs(60),
+        "the second run took {:?}",
+        again.elapsed
+    );
     gone_from(&home)
 }
 
@@ -38,7 +46,11 @@ fn cancelled_setup(lab: &Lab) -> Result<(), Failed> {
     let environment = data.join("environment");
     let until = std::time::Instant::now() + Duration::from_secs(30);
     while !environment.exists() {
-        ensure!(std::time::Instant::now() < until, "setup began nothing in {}", data.display());
+        ensure!(
+            std::time::Instant::now() < until,
+            "setup began nothing in {}",
+            data.display()
+        );
         // A folder made by another process is no event that we could wait for.
         std::thread::sleep(Duration::from_millis(20));
     }

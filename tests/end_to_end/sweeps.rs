@@ -13,10 +13,22 @@ use crate::{Needs, Test, ensure};
 
 pub const TESTS: &[Test] = &[
     ("sweep_full_proves_its_flags", Needs::Nginx, full),
-    ("sweep_round_robin_over_max_tokens", Needs::Nothing, round_robin),
+    (
+        "sweep_round_robin_over_max_tokens",
+        Needs::Nothing,
+        round_robin,
+    ),
     ("sweep_custom_takes_any_flag", Needs::Nothing, custom),
-    ("a_stripped_flag_makes_the_cell_invalid", Needs::Nothing, stripped),
-    ("a_version_without_the_flags_is_refused", Needs::Nothing, old_version),
+    (
+        "a_stripped_flag_makes_the_cell_invalid",
+        Needs::Nothing,
+        stripped,
+    ),
+    (
+        "a_version_without_the_flags_is_refused",
+        Needs::Nothing,
+        old_version,
+    ),
     ("dry_run_shows_every_command", Needs::Nothing, dry_run),
     ("an_interrupted_sweep_resumes", Needs::Nothing, interrupted),
     ("a_killed_sweep_resumes", Needs::Nothing, killed),
@@ -45,7 +57,11 @@ fn full(lab: &Lab) -> Result<(), Failed> {
         "MLX_SERVER_ARGS=--decode-concurrency=99,--prefill-step-size=512",
     ]);
     let done = home.run(args)?.expect(0)?;
-    ensure!(done.err.contains("--decode-concurrency"), "a notice of the stripped flag: {}", done.err);
+    ensure!(
+        done.err.contains("--decode-concurrency"),
+        "a notice of the stripped flag: {}",
+        done.err
+    );
     ensure!(done.err.contains("progress 8/8 (100.0%)"), "{}", done.err);
     let best = done.out.lines().last().unwrap_or_default();
     ensure!(best.starts_with("best instances="), "{best}");
@@ -54,11 +70,19 @@ fn full(lab: &Lab) -> Result<(), Failed> {
     let cells: BTreeSet<_> = rows
         .iter()
         .map(|row| {
-            ["instances", "decode_concurrency", "prompt_concurrency", "concurrency"]
-                .map(|column| row[column].clone())
+            [
+                "instances",
+                "decode_concurrency",
+                "prompt_concurrency",
+                "concurrency",
+            ]
+            .map(|column| row[column].clone())
         })
         .collect();
-    ensure!(cells.len() == 8 && rows.len() == 8, "eight different cells: {cells:?}");
+    ensure!(
+        cells.len() == 8 && rows.len() == 8,
+        "eight different cells: {cells:?}"
+    );
     for row in &rows {
         ensure!(row["status"] == "ok" && row["errors"] == "0", "{row:?}");
         // 2 requests for each in flight, 16 tokens each: exact, since synthetic models never stop.
@@ -71,7 +95,10 @@ fn full(lab: &Lab) -> Result<(), Failed> {
         .collect::<Result<Vec<_>, _>>()?
         .into_iter()
         .fold(0.0, f64::max);
-    ensure!(best.contains(&format!("throughput_tps={best_tps:.1}")), "{best} is not {best_tps}");
+    ensure!(
+        best.contains(&format!("throughput_tps={best_tps:.1}")),
+        "{best} is not {best_tps}"
+    );
 
     let text = std::fs::read_to_string(home.result_file(".csv")?)?;
     ensure!(
@@ -86,9 +113,15 @@ fn full(lab: &Lab) -> Result<(), Failed> {
     for flags in ["2", "8"] {
         let words = format!(r#""--decode-concurrency","{flags}""#);
         let joined = format!(r#""--decode-concurrency={flags}""#);
-        ensure!(json.contains(&words) || json.contains(&joined), "{flags} in {json}");
+        ensure!(
+            json.contains(&words) || json.contains(&joined),
+            "{flags} in {json}"
+        );
     }
-    ensure!(json.contains("512") && !json.contains("--decode-concurrency=99\""), "{json}");
+    ensure!(
+        json.contains("512") && !json.contains("--decode-concurrency=99\""),
+        "{json}"
+    );
     lab.nothing_left(Duration::from_secs(2))
 }
 
@@ -128,7 +161,10 @@ fn custom(lab: &Lab) -> Result<(), Failed> {
     for size in ["64", "512"] {
         let words = format!(r#""--prefill-step-size","{size}""#);
         let joined = format!(r#""--prefill-step-size={size}""#);
-        ensure!(json.contains(&words) || json.contains(&joined), "{size} in {json}");
+        ensure!(
+            json.contains(&words) || json.contains(&joined),
+            "{size} in {json}"
+        );
     }
     Ok(())
 }
@@ -210,7 +246,10 @@ fn dry_run(lab: &Lab) -> Result<(), Failed> {
         .expect(0)?
         .out;
     ensure!(out.contains("12 cells"), "{out}");
-    ensure!(out.contains("--decode-concurrency") && out.contains("--port"), "{out}");
+    ensure!(
+        out.contains("--decode-concurrency") && out.contains("--port"),
+        "{out}"
+    );
     ensure!(!home.results().exists(), "a dry run writes nothing");
     Ok(())
 }
@@ -247,19 +286,35 @@ fn cut_and_resume(lab: &Lab, signal: Signal) -> Result<(), Failed> {
     ensure!((2..8).contains(&kept), "{kept} rows in\n{before}");
 
     let path = csv.to_string_lossy().into_owned();
-    home.run(["sweep", "custom", "--resume", &path])?.expect(0)?;
+    home.run(["sweep", "custom", "--resume", &path])?
+        .expect(0)?;
     let after = std::fs::read_to_string(&csv)?;
-    ensure!(after.starts_with(before.as_str()), "finished rows stay as they were:\n{after}");
+    ensure!(
+        after.starts_with(before.as_str()),
+        "finished rows stay as they were:\n{after}"
+    );
     let cells: BTreeSet<_> = read_csv(&csv)?
         .iter()
-        .map(|row| (row["decode_concurrency"].clone(), row["concurrency"].clone()))
+        .map(|row| {
+            (
+                row["decode_concurrency"].clone(),
+                row["concurrency"].clone(),
+            )
+        })
         .collect();
-    ensure!(cells.len() == 8 && after.lines().count() == 9, "each cell once:\n{after}");
+    ensure!(
+        cells.len() == 8 && after.lines().count() == 9,
+        "each cell once:\n{after}"
+    );
     let end: Value = home.json()?["end"].clone();
     ensure!(end.to_string().contains("completed"), "{end}");
     // A finished run has nothing to resume, and says so.
-    home.run(["sweep", "custom", "--resume", &path])?.expect(0)?;
-    ensure!(std::fs::read_to_string(&csv)? == after, "nothing is repeated");
+    home.run(["sweep", "custom", "--resume", &path])?
+        .expect(0)?;
+    ensure!(
+        std::fs::read_to_string(&csv)? == after,
+        "nothing is repeated"
+    );
     Ok(())
 }
 

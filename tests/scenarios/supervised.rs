@@ -42,7 +42,11 @@ async fn logged_pid(log: &Path) -> u32 {
 #[tokio::test]
 async fn both_streams_go_to_the_log_and_the_status_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = spec(folder.path(), "sh", &["-c", "echo $GREETING; echo oops >&2; exit 3"]);
+    let spec = spec(
+        folder.path(),
+        "sh",
+        &["-c", "echo $GREETING; echo oops >&2; exit 3"],
+    );
     let tracker = TaskTracker::new();
     let process = Process::start(&spec, &tracker).await.unwrap();
     assert_eq!(process.ended().await, Ended::Exit(3));
@@ -54,7 +58,9 @@ async fn both_streams_go_to_the_log_and_the_status_comes_back() {
 async fn a_program_that_is_not_there_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let spec = spec(folder.path(), "/nonexistent/program", &[]);
-    let error = Process::start(&spec, &TaskTracker::new()).await.unwrap_err();
+    let error = Process::start(&spec, &TaskTracker::new())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
 }
 

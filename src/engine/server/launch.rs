@@ -70,7 +70,14 @@ mod tests {
         let args = ["--chat-template".to_owned(), "a b".to_owned()];
         assert_eq!(
             launcher.command(None, &args),
-            ["/opt/py", "-m", "mlx_lm", "server", "--chat-template", "a b"]
+            [
+                "/opt/py",
+                "-m",
+                "mlx_lm",
+                "server",
+                "--chat-template",
+                "a b"
+            ]
         );
         let shimmed = launcher.command(Some(1024), &args);
         assert_eq!(shimmed[1], "-c");

@@ -43,9 +43,10 @@ impl Cause {
     pub fn text(&self) -> &str {
         match self {
             Self::AddressInUse => "address already in use",
-            Self::NoMlx(why) | Self::BadArguments(why) | Self::ThreadDied(why) | Self::Other(why) => {
-                why
-            }
+            Self::NoMlx(why)
+            | Self::BadArguments(why)
+            | Self::ThreadDied(why)
+            | Self::Other(why) => why,
         }
     }
 
@@ -73,7 +74,11 @@ fn cause_in(log: &str) -> Option<Cause> {
             first_line(why)
         )));
     }
-    let last_error = log.lines().rev().map(str::trim).find(|line| is_error(line))?;
+    let last_error = log
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| is_error(line))?;
     Some(
         if last_error.contains("No module named") || last_error.contains("ImportError") {
             Cause::NoMlx(last_error.to_owned())
@@ -101,7 +106,10 @@ fn is_error(line: &str) -> bool {
         return false;
     };
     let named = name.ends_with("Error") || name.ends_with("Exception");
-    named && name.chars().all(|c| c.is_alphanumeric() || "._".contains(c))
+    named
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || "._".contains(c))
 }
 
 impl Cause {
@@ -151,7 +159,9 @@ mod tests {
             ),
             (
                 "Traceback:\n  File \"x\"\nhuggingface_hub.errors.RepositoryNotFoundError: 404 Client Error\n\n",
-                Cause::Other("huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error".into()),
+                Cause::Other(
+                    "huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error".into(),
+                ),
             ),
         ];
         for (log, expected) in cases {

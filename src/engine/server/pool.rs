@@ -103,9 +103,10 @@ impl Pool {
             point: cell.point.clone(),
             repeat: cell.repeat,
         };
-        let keep = self.serving.as_ref().is_some_and(|now| {
-            now.repeat == wanted.repeat && now.point.same_flags(&wanted.point)
-        });
+        let keep = self
+            .serving
+            .as_ref()
+            .is_some_and(|now| now.repeat == wanted.repeat && now.point.same_flags(&wanted.point));
         if !keep {
             self.discard(emitter).await?;
         }
@@ -198,7 +199,10 @@ impl Pool {
         let range = options.base_port..=u16::MAX;
         let (free, taken) = ports::free_ports(&options.host, range, count, &ours);
         for port in taken {
-            let who: Vec<String> = ports::holders(port).iter().map(ToString::to_string).collect();
+            let who: Vec<String> = ports::holders(port)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             let who = if who.is_empty() {
                 "another process".to_owned()
             } else {
@@ -282,7 +286,10 @@ impl Pool {
     }
 
     /// Stops every server; the next cell starts fresh ones.
-    pub(in crate::engine) async fn discard(&mut self, emitter: &Emitter) -> Result<(), EngineError> {
+    pub(in crate::engine) async fn discard(
+        &mut self,
+        emitter: &Emitter,
+    ) -> Result<(), EngineError> {
         self.serving = None;
         self.failed_log = None;
         let servers = std::mem::take(&mut self.servers);

@@ -32,9 +32,7 @@ pub fn holders(port: u16) -> Vec<Holder> {
     let mut holders: Vec<Holder> = all
         .into_iter()
         .filter(|l| {
-            l.protocol == Protocol::TCP
-                && l.state == SocketState::Listen
-                && l.socket.port() == port
+            l.protocol == Protocol::TCP && l.state == SocketState::Listen && l.socket.port() == port
         })
         .map(|l| Holder {
             pid: l.process.pid,
@@ -120,8 +118,14 @@ mod tests {
 
     #[test]
     fn a_wildcard_bind_is_reached_over_loopback() {
-        assert_eq!(client_address("0.0.0.0", 9000).to_string(), "127.0.0.1:9000");
+        assert_eq!(
+            client_address("0.0.0.0", 9000).to_string(),
+            "127.0.0.1:9000"
+        );
         assert_eq!(client_address("::", 9000).to_string(), "[::1]:9000");
-        assert_eq!(client_address("localhost", 9000).to_string(), "127.0.0.1:9000");
+        assert_eq!(
+            client_address("localhost", 9000).to_string(),
+            "127.0.0.1:9000"
+        );
     }
 }

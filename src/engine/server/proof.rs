@@ -33,7 +33,10 @@ mod tests {
             .spawn()
             .unwrap();
         let list = argument_list(child.id()).unwrap();
-        assert_eq!(list[1..], ["-c", "read line", "name with spaces", "--flag=a b"]);
+        assert_eq!(
+            list[1..],
+            ["-c", "read line", "name with spaces", "--flag=a b"]
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(argument_list(child.id()), None);

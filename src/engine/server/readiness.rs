@@ -1,6 +1,5 @@
 //! When a server may be used: our own process listens, and the model has answered.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -149,27 +148,22 @@ pub enum Hopeless {
 }
 
 /// Resolves when the process has ended, or its log says that it cannot go on although it lives.
-pub fn hopeless<'a>(
-    process: &'a Process,
-    log_file: &'a Path,
-) -> impl Future<Output = Hopeless> + 'a {
-    async move {
-        // A dead generation thread leaves the process alive, and tells only its log.
-        let mut tick = interval(Duration::from_millis(250));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = 0;
-        loop {
-            tokio::select! {
-                ended = process.ended() => return Hopeless::Ended(ended),
-                _ = tick.tick() => {
-                    let length = std::fs::metadata(log_file).map_or(0, |m| m.len());
-                    if length == seen {
-                        continue;
-                    }
-                    seen = length;
-                    if let Some(cause) = log::cause(log_file).filter(log::Cause::is_fatal) {
-                        return Hopeless::Log(cause);
-                    }
+pub async fn hopeless(process: &Process, log_file: &Path) -> Hopeless {
+    // A dead generation thread leaves the process alive, and tells only its log.
+    let mut tick = interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = 0;
+    loop {
+        tokio::select! {
+            ended = process.ended() => return Hopeless::Ended(ended),
+            _ = tick.tick() => {
+                let length = std::fs::metadata(log_file).map_or(0, |m| m.len());
+                if length == seen {
+                    continue;
+                }
+                seen = length;
+                if let Some(cause) = log::cause(log_file).filter(log::Cause::is_fatal) {
+                    return Hopeless::Log(cause);
                 }
             }
         }

@@ -208,11 +208,8 @@ fn the_environment_names_the_cache() {
 }
 
 #[test]
-fn folder_lists_have_either_separator() {
-    assert_eq!(
-        split_folders("/a:/b, /c d,,"),
-        ["/a", "/b", "/c d"].map(PathBuf::from)
-    );
+fn a_tilde_is_the_home_folder() {
     let home = env::home_dir().unwrap();
-    assert_eq!(split_folders("~/m"), [home.join("m")]);
+    let places = Places::usual(&["/a".into(), "~/m".into()], 1);
+    assert_eq!(places.folders[..2], ["/a".into(), home.join("m")]);
 }
