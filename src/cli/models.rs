@@ -197,8 +197,8 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Smaller models are there before a line is read.
-const SHOWN_FROM: u64 = 50_000_000;
+/// Below this a model is complete before a line about it is read.
+const SMALLEST_REPORTED: Bytes = Bytes(100_000_000);
 
 /// A bar on a terminal, a line every tenth of the way in a pipe; both on stderr.
 pub(super) struct Meter {
@@ -236,7 +236,7 @@ impl Meter {
             bar.set_position(progress.done.0);
             return;
         }
-        if progress.total.0 < SHOWN_FROM {
+        if progress.total < SMALLEST_REPORTED {
             return;
         }
         let percent = progress.done.0 * 100 / progress.total.0.max(1);
@@ -292,24 +292,14 @@ mod tests {
             next_percent: 10,
             written: None,
         };
-        let total = Bytes(1000);
-        meter.show(Progress {
-            done: Bytes(99),
-            total,
-        });
-        assert_eq!(meter.next_percent, 10);
-        meter.show(Progress {
-            done: Bytes(250),
-            total,
-        });
-        assert_eq!(meter.next_percent, 30);
-        meter.show(Progress {
-            done: Bytes(1000),
-            total,
-        });
-        assert_eq!(
-            (meter.next_percent, meter.written),
-            (110, Some(Bytes(1000)))
-        );
+        let total = Bytes(1_000_000_000);
+        for (done, next_percent) in [(99, 10), (250, 30), (1000, 110)] {
+            meter.show(Progress {
+                done: Bytes(done * 1_000_000),
+                total,
+            });
+            assert_eq!(meter.next_percent, next_percent);
+        }
+        assert_eq!(meter.written, Some(total));
     }
 }

@@ -52,7 +52,7 @@ impl Attempt {
         self.partial.path()
     }
 
-    /// The names of the files, too, must be on the disk before the folder takes its name.
+    /// Gives the folder its name, in place of an older model of ours.
     pub fn finish(self) -> Result<PathBuf, ModelError> {
         let target = self.target;
         if target.exists() {

@@ -9,6 +9,7 @@ mod tokenizer;
 mod weights;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -161,9 +162,14 @@ fn refuse_others(folder: &Path) -> Result<(), ModelError> {
     Err(ModelError::InTheWay(folder.to_path_buf()))
 }
 
+/// On the disk before the folder takes its name: after a power cut it is whole or not there.
 fn write_json(path: &Path, content: &Value) -> Result<(), ModelError> {
-    let failed = ModelError::io("could not write", path);
-    fs::write(path, format!("{content:#}\n")).map_err(failed)
+    let write = || {
+        let mut file = fs::File::create(path)?;
+        file.write_all(format!("{content:#}\n").as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(ModelError::io("could not write", path))
 }
 
 #[cfg(test)]
