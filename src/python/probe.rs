@@ -81,8 +81,11 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub fn interpreter(&self, asked: &Path, origin: Origin) -> Interpreter {
+        // A chosen one is run as it was chosen: it may be a wrapper that sets something up. Of those
+        // found, Python's own name is surer: a shim may lead elsewhere tomorrow.
+        let own = self.exe.clone().filter(|_| origin != Origin::Chosen);
         Interpreter {
-            exe: self.exe.clone().unwrap_or_else(|| asked.to_path_buf()),
+            exe: own.unwrap_or_else(|| asked.to_path_buf()),
             origin,
             python: self.python.clone(),
             mlx: self.mlx.clone(),

@@ -30,7 +30,7 @@ fn arguments_come_in_a_fixed_order() {
             "8",
             "--prefill-step-size=512",
             "--prompt-cache-size",
-            "10",
+            "0",
             "--prompt-cache-bytes",
             "1GB",
             "--chat-template=/path with spaces/t.txt",
@@ -73,7 +73,7 @@ fn the_command_of_every_process_can_be_shown() {
     assert_eq!(
         shell_line(&starts[1].command),
         "/opt/py/bin/python -m mlx_lm server --model /models/tiny --host 127.0.0.1 --port 9001 \
-         --decode-concurrency 8 --prompt-concurrency 4 --prompt-cache-size 10 \
+         --decode-concurrency 8 --prompt-concurrency 4 --prompt-cache-size 0 \
          --prompt-cache-bytes 1GB '--chat-template=/a b/t.txt'"
     );
 }

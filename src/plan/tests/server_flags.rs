@@ -167,13 +167,13 @@ fn without_a_server_to_ask_the_plan_says_what_it_assumes() {
 }
 
 #[test]
-fn the_prompt_cache_is_bounded_unless_the_user_says_how() {
+fn no_prompt_is_kept_unless_the_user_says_how_many() {
     let plan = Run::of(RunKind::Single).with_args("--top-k=3").plan();
     assert_eq!(
         plan.servers.args,
         [
             "--prompt-cache-size",
-            "10",
+            "0",
             "--prompt-cache-bytes",
             "1GB",
             "--top-k=3"
@@ -187,4 +187,9 @@ fn the_prompt_cache_is_bounded_unless_the_user_says_how() {
         .axes(&["prompt-cache-size=0|10"])
         .plan();
     assert!(plan.servers.args.is_empty());
+    // Identical prompts are about the cache: a bounded number is kept.
+    let plan = Run::of(RunKind::Single)
+        .with("MLX_IDENTICAL_PROMPTS=1")
+        .plan();
+    assert_eq!(plan.servers.args[..2], ["--prompt-cache-size", "10"]);
 }
