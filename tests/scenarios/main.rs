@@ -1,1 +1,18 @@
+//! Measurement rules against a server whose behaviour is known.
 
+// Clippy's allowance for tests ends at their helpers.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod common;
+
+mod cancel;
+mod errors;
+mod latency;
+mod pacing;
+mod probe;
+mod requests;
+mod sustained;
+mod transcripts;

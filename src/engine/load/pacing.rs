@@ -57,8 +57,10 @@ impl PaceRules {
         let upstreams = upstreams.max(1);
         let direct = Self::direct(backlog, false);
         Self {
-            burst: direct.burst * upstreams,
-            spacing_min: direct.spacing_min / upstreams,
+            // Its connects follow ours loosely, and several at once after it had to wait for a
+            // CPU: half the pace leaves room for that.
+            burst: direct.burst.div_ceil(2) * upstreams,
+            spacing_min: direct.spacing_min * 2 / upstreams,
             spacing_max: direct.spacing_max / upstreams,
             hold: false,
             ..direct
@@ -111,12 +113,10 @@ impl Pacer {
     /// Evidence that came later than the handshake: a connection that stood was reset before the
     /// server can have read it (`stood`), or a proxy waited long for its own.
     pub async fn overflowed_later(&self, stood: bool) {
-        let mut pace = self.pace.lock().await;
-        let now = Instant::now();
-        pace.overflowed(now);
-        if stood {
-            pace.distrust_at = Some(now);
-        }
+        self.pace
+            .lock()
+            .await
+            .overflowed_later(stood, Instant::now());
     }
 }
 
@@ -194,6 +194,16 @@ impl Pace {
             self.spacing = narrower.max(self.rules.spacing_min);
         }
         hold
+    }
+
+    fn overflowed_later(&mut self, stood: bool, now: Instant) {
+        // One burst is told of by many requests, all late: it widens the spacing once.
+        if self.overflow_at.is_none_or(|at| now >= at + BURST_MEMORY) {
+            self.overflowed(now);
+        }
+        if stood {
+            self.distrust_at = Some(now);
+        }
     }
 
     fn overflowed(&mut self, now: Instant) {
@@ -283,7 +293,10 @@ mod tests {
     #[test]
     fn a_reset_of_a_standing_connection_makes_requests_be_held_longer() {
         let (mut pace, now) = stock();
-        pace.distrust_at = Some(now);
+        for _ in 0..9 {
+            pace.overflowed_later(true, now);
+        }
+        assert_eq!(pace.spacing, ms(10), "one burst, told of nine times");
         assert_eq!(pace.stood(QUICK, false, now), DISTRUST_HOLD);
         assert_eq!(pace.stood(QUICK, false, now + DISTRUST_MEMORY), ms(0));
     }
@@ -291,10 +304,10 @@ mod tests {
     #[test]
     fn behind_a_proxy_the_pace_is_that_of_all_its_servers() {
         let (mut pace, mut now) = pace(PaceRules::proxied(STOCK_BACKLOG, 4));
-        let seen = burst(&mut pace, &mut now, 120);
-        assert_eq!(seen[19].0, ms(0));
-        let last = seen[119].0;
-        assert!(last >= ms(124) && last <= ms(126), "100 spaces: {last:?}");
+        let seen = burst(&mut pace, &mut now, 112);
+        assert_eq!(seen[11].0, ms(0));
+        let last = seen[111].0;
+        assert!(last >= ms(249) && last <= ms(251), "100 spaces: {last:?}");
         assert!(seen.iter().all(|(_, hold)| hold.is_zero()));
     }
 
