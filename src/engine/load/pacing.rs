@@ -29,6 +29,8 @@ pub struct PaceRules {
     /// Between two handshakes after that, when nothing overflows. 5 ms gave no overflow on the
     /// real server at 256 connects.
     pub spacing_min: Duration,
+    /// The widest it gets: against servers that accept one in 8, 15 and 40 ms, 200 connects took
+    /// 1 to 18 % longer than the server's own pace.
     pub spacing_max: Duration,
     /// A handshake that takes longer was dropped by the server's kernel, whose next try is a
     /// second away: giving it up and trying again in turn is sooner. Nothing was sent on it.
@@ -43,7 +45,7 @@ impl PaceRules {
         Self {
             burst: backlog.max(1),
             spacing_min: Duration::from_millis(5),
-            spacing_max: Duration::from_millis(100),
+            spacing_max: Duration::from_millis(50),
             // On loopback the kernel completes a handshake within the connect call itself.
             handshake_limit: Duration::from_millis(if loopback { 50 } else { 250 }),
             hold: true,
@@ -272,13 +274,13 @@ mod tests {
     #[test]
     fn overflow_widens_the_spacing_and_success_narrows_it_slowly() {
         let (mut pace, mut now) = stock();
-        for expected_ms in [10, 20, 40, 80, 100, 100] {
+        for expected_ms in [10, 20, 40, 50, 50] {
             pace.overflowed(now);
             assert_eq!(pace.spacing, ms(expected_ms));
         }
         assert!(pace.start(now).is_some(), "nothing goes right after it");
         burst(&mut pace, &mut now, 10);
-        assert!(pace.spacing > ms(50) && pace.spacing < ms(70));
+        assert!(pace.spacing > ms(25) && pace.spacing < ms(35));
         burst(&mut pace, &mut now, 100);
         assert_eq!(pace.spacing, ms(5));
     }
