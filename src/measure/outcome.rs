@@ -3,8 +3,8 @@
 use super::sample::RequestSample;
 
 /// The part of a sustained run that its throughput covers, in seconds since the run's clock
-/// started. It opens when all slots have had their first token, or a request has ended, and closes
-/// when sending stops.
+/// started. It opens when all slots have sent and each has had its first token (or, where the
+/// server admits only some at a time, a request has ended), and closes when sending stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     pub start_s: f64,

@@ -178,14 +178,14 @@ fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
     let lag_s = p99_or_max_s(&figures.dispatch_lag)?;
     let ttft_s = figures.ttft.p50_s.or(figures.ttft.mean_s);
     let of_ttft_s = ttft_s.map(|ttft_s| ttft_s * limits.dispatch_lag_of_ttft);
-    let limit_s = of_ttft_s.map_or(limits.dispatch_lag_s, |s| s.min(limits.dispatch_lag_s));
-    (lag_s > limit_s).then(|| Flag {
+    let allowed_s = of_ttft_s.map_or(limits.dispatch_lag_s, |s| s.min(limits.dispatch_lag_s));
+    (lag_s > allowed_s).then(|| Flag {
         kind: FlagKind::ClientLimited,
         detail: format!(
             "this program was late in sending: dispatch lag {:.2} ms (p99), above {:.2} ms. The \
              machine is short of CPU: close other programs, or lower the concurrency",
             lag_s * 1e3,
-            limit_s * 1e3,
+            allowed_s * 1e3,
         ),
     })
 }
@@ -352,7 +352,7 @@ mod tests {
             }),
             (FlagKind::StoppedEarly, |f, _| f.stopped_early = Some(0.02)),
             (FlagKind::IdenticalPrompts, |_, c| {
-                c.identical_prompts = true
+                c.identical_prompts = true;
             }),
             (FlagKind::DuplicateOf, |_, c| {
                 c.duplicate_of = Some("decode_concurrency=4".to_owned());

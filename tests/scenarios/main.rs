@@ -1,2 +1,20 @@
+//! Measurement rules against a server whose behaviour is known.
+
+// Clippy's allowance for tests ends at their helpers.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod common;
+
+mod cancel;
+mod errors;
+mod latency;
 mod layers;
+mod pacing;
+mod probe;
+mod requests;
 mod supervised;
+mod sustained;
+mod transcripts;

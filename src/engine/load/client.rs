@@ -6,11 +6,9 @@
 //! without bound and one long pause instead of many short ones.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use tokio::sync::oneshot;
 
 use super::answer::{Answer, Progress, http_error};
 use super::connect::{Handshake, Try};
@@ -18,6 +16,7 @@ use super::live::Live;
 use super::sse::{SseItem, SseParser};
 use super::target::{Endpoint, Target, UPSTREAM_CONNECT_HEADER, UPSTREAM_HEADER};
 use crate::measure::sample::{Chunk, ErrorClass, RequestError, RequestSample};
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 
 /// A refused connection is tried this often in all: a full queue may look like a closed port.
 const REFUSED_TRIES: u32 = 3;
@@ -35,8 +34,26 @@ pub struct Ask {
     pub timeout: Duration,
     /// When the schedule wanted it sent.
     pub due: Instant,
-    /// Told when the first text has come.
-    pub on_first_text: Option<oneshot::Sender<()>>,
+    /// Told of each milestone as it happens.
+    pub watcher: Option<Watcher>,
+}
+
+/// What those who wait for a load to be under way want to know of its first requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// The server has all of the request.
+    Sent,
+    FirstText,
+}
+
+/// Called on the request's path: it must return at once.
+#[derive(Clone)]
+pub struct Watcher(pub Arc<dyn Fn(Milestone) + Send + Sync>);
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 /// A request that has ended.
@@ -143,7 +160,8 @@ async fn exchange(
     trace: &mut Trace,
 ) -> Result<(), RequestError> {
     let body = std::mem::take(&mut ask.body);
-    let mut response = connect_and_send(target, endpoint, body, trace).await?;
+    let watcher = ask.watcher.as_ref();
+    let mut response = connect_and_send(target, endpoint, body, watcher, trace).await?;
     trace.headers = Some(Instant::now());
     trace.upstream =
         header(response.headers(), UPSTREAM_HEADER).and_then(|named| target.upstream(named));
@@ -158,7 +176,7 @@ async fn exchange(
         return Err(http_error(status.as_u16(), &said));
     }
     if ask.stream {
-        follow(&mut response, &mut trace.answer, live, ask.on_first_text).await
+        follow(&mut response, &mut trace.answer, live, watcher).await
     } else {
         let body = read_whole(&mut response).await?;
         trace.answer.whole(&body)
@@ -174,13 +192,14 @@ async fn connect_and_send(
     target: &Target,
     endpoint: &Endpoint,
     body: Vec<u8>,
+    watcher: Option<&Watcher>,
     trace: &mut Trace,
 ) -> Result<reqwest::Response, RequestError> {
     let mut refused = 0;
     loop {
         let turn = endpoint.pacer.turn().await;
         let started = Instant::now();
-        let this = Try::new(turn);
+        let this = Try::new(turn, watcher.cloned());
         trace.last_try = Some(Arc::clone(&this));
         let sending = target
             .http
@@ -222,7 +241,7 @@ async fn follow(
     response: &mut reqwest::Response,
     answer: &mut Answer,
     live: &Live,
-    mut on_first_text: Option<oneshot::Sender<()>>,
+    watcher: Option<&Watcher>,
 ) -> Result<(), RequestError> {
     let mut parser = SseParser::default();
     while let Some(bytes) = response.chunk().await.map_err(|e| cut_off(&e))? {
@@ -231,8 +250,8 @@ async fn follow(
             match answer.take(item, at)? {
                 Progress::FirstText => {
                     live.text();
-                    if let Some(told) = on_first_text.take() {
-                        let _ = told.send(());
+                    if let Some(Watcher(tell)) = watcher {
+                        tell(Milestone::FirstText);
                     }
                 }
                 Progress::Text => live.text(),

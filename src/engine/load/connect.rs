@@ -18,6 +18,7 @@ use futures_util::stream;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::client::{Milestone, Watcher};
 use super::pacing::Turn;
 
 tokio::task_local! {
@@ -45,15 +46,17 @@ struct HandshakeDropped(Duration);
 #[derive(Debug, Default)]
 pub(super) struct Try {
     turn: Mutex<Option<Turn>>,
+    watcher: Option<Watcher>,
     handshake: OnceLock<Handshake>,
     hold: OnceLock<Duration>,
     handed_over: OnceLock<Instant>,
 }
 
 impl Try {
-    pub(super) fn new(turn: Turn) -> Arc<Self> {
+    pub(super) fn new(turn: Turn, watcher: Option<Watcher>) -> Arc<Self> {
         Arc::new(Self {
             turn: Mutex::new(Some(turn)),
+            watcher,
             ..Self::default()
         })
     }
@@ -82,6 +85,9 @@ impl Try {
                 tokio::time::sleep(*hold).await;
             }
             let _ = this.handed_over.set(Instant::now());
+            if let Some(Watcher(tell)) = &this.watcher {
+                tell(Milestone::Sent);
+            }
             Ok::<_, Infallible>(last)
         };
         let first = stream::once(std::future::ready(Ok::<_, Infallible>(body)));

@@ -19,6 +19,7 @@ pub mod probe;
 pub mod prompts;
 pub mod schedule;
 pub mod sse;
+mod sustain;
 pub mod target;
 
 pub use live::Live;

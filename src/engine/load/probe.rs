@@ -130,7 +130,7 @@ async fn ask(
         stream,
         timeout,
         due: now,
-        on_first_text: None,
+        watcher: None,
     };
     let sample = send(target, ask, now, &Live::unwatched()).await.sample;
     sample.error.map_or(Ok(sample.usage), Err)

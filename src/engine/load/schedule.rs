@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Ask, Sent, send};
+use super::client::{Ask, Milestone, Sent, Watcher, send};
 use super::live::{Live, PUBLISH_EVERY, Publisher};
 use super::prompts::{Bodies, PromptSource, PromptText};
+use super::sustain::SustainedWindow;
 use super::target::Target;
-use crate::measure::outcome::{LoadOutcome, Window};
+use crate::measure::outcome::LoadOutcome;
 use crate::plan::WindowRule;
 
 /// How much to send.
@@ -58,8 +59,8 @@ pub async fn run(
         Amount::Fixed(n) => (spec.concurrency.min(n), n),
         Amount::Sustained(_) => (spec.concurrency, u32::MAX),
     };
-    let (tell, told) = mpsc::unbounded_channel();
-    let line = Arc::new(StartLine {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared {
         gate: Semaphore::new(0),
         epoch: std::sync::OnceLock::new(),
         next: AtomicU32::new(slots),
@@ -80,7 +81,7 @@ pub async fn run(
             timeout: spec.timeout,
             target: target.clone(),
             live: Arc::clone(live),
-            line: Arc::clone(&line),
+            shared: Arc::clone(&shared),
             tell: tell.clone(),
         };
         tasks.spawn(slot.run(index));
@@ -88,8 +89,8 @@ pub async fn run(
     drop(tell);
     // The clock starts when every slot stands ready, so that starting tasks is no dispatch lag.
     let epoch = Instant::now();
-    let _ = line.epoch.set(epoch);
-    line.gate.add_permits(slots as usize);
+    let _ = shared.epoch.set(epoch);
+    shared.gate.add_permits(slots as usize);
 
     let rule = match spec.amount {
         Amount::Fixed(_) => None,
@@ -101,14 +102,18 @@ pub async fn run(
         failures_in_a_row: 0,
         patience: 20.max(2 * slots),
     };
-    control
-        .follow(told, &line, Publisher::new(live, epoch), cancel)
-        .await;
-    let in_flight = live.in_flight();
+    let publisher = Publisher::new(live, epoch);
+    control.follow(&mut told, &shared, publisher, cancel).await;
     tasks.shutdown().await;
+    // What ended while the rest was being dropped.
+    while let Ok(late) = told.try_recv() {
+        control.take(late);
+    }
     let mut outcome = control.outcome;
     if outcome.cancelled {
-        outcome.abandoned = in_flight;
+        let sent = shared.next.load(Relaxed).min(limit);
+        let ended = u32::try_from(outcome.samples.len()).unwrap_or(u32::MAX);
+        outcome.abandoned = sent.saturating_sub(ended);
     }
     outcome.window = control.rule.and_then(|rule| rule.window());
     outcome.samples.sort_unstable_by_key(|sample| sample.index);
@@ -116,7 +121,7 @@ pub async fn run(
 }
 
 /// What all slots share.
-struct StartLine {
+struct Shared {
     gate: Semaphore,
     epoch: std::sync::OnceLock<Instant>,
     /// The number of the next request.
@@ -127,8 +132,8 @@ struct StartLine {
 }
 
 enum Told {
-    /// A request of the first wave has its first text, or has ended.
-    Warm,
+    /// Of a request of the first wave.
+    Reached(Milestone),
     Ended(Box<Sent>),
 }
 
@@ -138,59 +143,50 @@ struct Slot {
     timeout: Duration,
     target: Target,
     live: Arc<Live>,
-    line: Arc<StartLine>,
+    shared: Arc<Shared>,
     tell: mpsc::UnboundedSender<Told>,
 }
 
 impl Slot {
     async fn run(self, first: u32) {
         let mut body = self.bodies.next();
-        let Ok(_start) = self.line.gate.acquire().await else {
+        let Ok(_start) = self.shared.gate.acquire().await else {
             return;
         };
-        let Some(epoch) = self.line.epoch.get().copied() else {
+        let Some(epoch) = self.shared.epoch.get().copied() else {
             return;
         };
         let (mut index, mut due) = (first, epoch);
         loop {
-            let (warm, on_first_text) = if index == first {
-                let (tx, rx) = oneshot::channel();
-                (Some(self.tell_when_warm(rx)), Some(tx))
-            } else {
-                (None, None)
-            };
             let ask = Ask {
                 index,
                 body,
                 stream: self.stream,
                 timeout: self.timeout,
                 due,
-                on_first_text,
+                watcher: (index == first).then(|| self.watcher()),
             };
-            let sending = send(&self.target, ask, epoch, &self.live);
-            let sent = match warm {
-                Some(warm) => tokio::join!(sending, warm).0,
-                None => sending.await,
-            };
+            let sent = send(&self.target, ask, epoch, &self.live).await;
             due = sent.ended;
             if self.tell.send(Told::Ended(Box::new(sent))).is_err() {
                 return;
             }
-            if self.line.stop.load(Relaxed) {
+            if self.shared.stop.load(Relaxed) {
                 return;
             }
-            index = self.line.next.fetch_add(1, Relaxed);
-            if index >= self.line.limit {
+            index = self.shared.next.fetch_add(1, Relaxed);
+            if index >= self.shared.limit {
                 return;
             }
             body = self.bodies.next();
         }
     }
 
-    /// Ends with the first text, or with the request, which drops the other end.
-    async fn tell_when_warm(&self, first_text: oneshot::Receiver<()>) {
-        let _ = first_text.await;
-        let _ = self.tell.send(Told::Warm);
+    fn watcher(&self) -> Watcher {
+        let tell = self.tell.clone();
+        Watcher(Arc::new(move |milestone| {
+            let _ = tell.send(Told::Reached(milestone));
+        }))
     }
 }
 
@@ -207,8 +203,8 @@ struct Control {
 impl Control {
     async fn follow(
         &mut self,
-        mut told: mpsc::UnboundedReceiver<Told>,
-        line: &StartLine,
+        told: &mut mpsc::UnboundedReceiver<Told>,
+        shared: &Shared,
         mut publisher: Publisher,
         cancel: &CancellationToken,
     ) {
@@ -219,17 +215,14 @@ impl Control {
             let look = self
                 .rule
                 .as_ref()
-                .filter(|_| !line.stop.load(Relaxed))
+                .filter(|_| !shared.stop.load(Relaxed))
                 .map(SustainedWindow::look_at);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => {
                     self.outcome.cancelled = true;
-                    line.stop.store(true, Relaxed);
+                    shared.stop.store(true, Relaxed);
                     self.close_window(Instant::now());
-                    while let Ok(late) = told.try_recv() {
-                        self.take(late);
-                    }
                     break;
                 }
                 next = told.recv() => match next {
@@ -239,8 +232,8 @@ impl Control {
                 () = until(look) => {}
                 _ = publish.tick() => publisher.publish(),
             }
-            if !line.stop.load(Relaxed) && self.enough() {
-                line.stop.store(true, Relaxed);
+            if !shared.stop.load(Relaxed) && self.enough() {
+                shared.stop.store(true, Relaxed);
             }
         }
         publisher.publish();
@@ -248,16 +241,16 @@ impl Control {
 
     fn take(&mut self, told: Told) {
         match told {
-            Told::Warm => {
+            Told::Reached(milestone) => {
                 if let Some(rule) = &mut self.rule {
-                    rule.warm(Instant::now());
+                    rule.reached(milestone, Instant::now());
                 }
             }
             Told::Ended(sent) => {
                 let ok = sent.sample.ok();
                 self.failures_in_a_row = if ok { 0 } else { self.failures_in_a_row + 1 };
-                if let (Some(rule), Some(e2e_s)) = (&mut self.rule, sent.sample.e2e_s()) {
-                    rule.completed(sent.ended, e2e_s);
+                if let Some(rule) = &mut self.rule {
+                    rule.ended(&sent.sample, sent.ended);
                 }
                 self.outcome.connect_retry_s += sent.connect_retry_s;
                 self.outcome.samples.push(sent.sample);
@@ -294,185 +287,5 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Measurement rule 5: at least max(`min_s`, `min_e2e` × median E2E) and `min_completions`, capped.
-#[derive(Debug)]
-struct SustainedWindow {
-    rule: WindowRule,
-    epoch: Instant,
-    /// Slots whose first request has no text yet.
-    cold: u32,
-    opened: Option<Instant>,
-    closed: Option<Instant>,
-    capped: bool,
-    completions: u32,
-    /// E2E of all answers so far in seconds, sorted.
-    e2e_s: Vec<f64>,
-}
-
-impl SustainedWindow {
-    fn new(rule: WindowRule, slots: u32, epoch: Instant) -> Self {
-        Self {
-            rule,
-            epoch,
-            cold: slots,
-            opened: None,
-            closed: None,
-            capped: false,
-            completions: 0,
-            e2e_s: Vec::new(),
-        }
-    }
-
-    fn warm(&mut self, now: Instant) {
-        self.cold = self.cold.saturating_sub(1);
-        if self.cold == 0 {
-            self.opened.get_or_insert(now);
-        }
-    }
-
-    fn completed(&mut self, ended: Instant, e2e_s: f64) {
-        let at = self.e2e_s.partition_point(|e| *e < e2e_s);
-        self.e2e_s.insert(at, e2e_s);
-        let opened = *self.opened.get_or_insert(ended);
-        if self.closed.is_none() && ended > opened {
-            self.completions += 1;
-        }
-    }
-
-    /// How long the window must be by now, in seconds; `None` before the first answer.
-    fn required_s(&self) -> Option<f64> {
-        let median_s = self.e2e_s.get(self.e2e_s.len() / 2)?;
-        Some(self.rule.min_s.max(self.rule.min_e2e * median_s))
-    }
-
-    fn cap(&self) -> Instant {
-        self.opened.unwrap_or(self.epoch) + seconds(self.rule.max_s)
-    }
-
-    /// When the passing of time alone may make it enough.
-    fn look_at(&self) -> Instant {
-        let cap = self.cap();
-        let met = self
-            .opened
-            .filter(|_| self.completions >= self.rule.min_completions)
-            .zip(self.required_s())
-            .map(|(opened, required_s)| opened + seconds(required_s.min(self.rule.max_s)));
-        met.map_or(cap, |met| met.min(cap))
-    }
-
-    fn enough(&mut self, now: Instant) -> bool {
-        let long_enough = self
-            .opened
-            .zip(self.required_s())
-            .is_some_and(|(opened, required_s)| now >= opened + seconds(required_s));
-        if long_enough && self.completions >= self.rule.min_completions {
-            self.closed = Some(now);
-            return true;
-        }
-        if now >= self.cap() {
-            self.close(now);
-            return true;
-        }
-        false
-    }
-
-    /// Closes a window that is not as long as the rule asks.
-    fn close(&mut self, now: Instant) {
-        if self.closed.is_none() {
-            self.closed = Some(now);
-            self.capped = true;
-        }
-    }
-
-    fn window(&self) -> Option<Window> {
-        let s = |at: Instant| (at - self.epoch).as_secs_f64();
-        let (opened, closed) = (self.opened?, self.closed.unwrap_or_else(Instant::now));
-        (closed > opened).then(|| Window {
-            start_s: s(opened),
-            end_s: s(closed),
-            capped: self.capped,
-        })
-    }
-}
-
-/// A rule's seconds; what makes no sense as a duration is "for ever".
-fn seconds(s: f64) -> Duration {
-    const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    Duration::try_from_secs_f64(s).map_or(FOR_EVER, |d| d.min(FOR_EVER))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(min_s: f64, min_e2e: f64, min_completions: u32, max_s: f64) -> WindowRule {
-        WindowRule {
-            min_s,
-            min_e2e,
-            min_completions,
-            max_s,
-        }
-    }
-
-    fn after(epoch: Instant, s: f64) -> Instant {
-        epoch + seconds(s)
-    }
-
-    #[test]
-    fn the_window_opens_with_the_last_first_token_or_the_first_end() {
-        let epoch = Instant::now();
-        let mut window = SustainedWindow::new(rule(1.0, 0.0, 1, 9.0), 2, epoch);
-        window.warm(after(epoch, 0.2));
-        assert_eq!(window.opened, None);
-        window.warm(after(epoch, 0.3));
-        assert_eq!(window.opened, Some(after(epoch, 0.3)));
-
-        let mut window = SustainedWindow::new(rule(1.0, 0.0, 1, 9.0), 2, epoch);
-        window.warm(after(epoch, 0.2));
-        window.completed(after(epoch, 0.25), 0.25);
-        assert_eq!(window.opened, Some(after(epoch, 0.25)));
-        // The request that opened it is not within it.
-        assert_eq!(window.completions, 0);
-    }
-
-    #[test]
-    fn each_part_of_the_rule_keeps_it_open() {
-        let epoch = Instant::now();
-        let mut window = SustainedWindow::new(rule(1.0, 3.0, 2, 9.0), 1, epoch);
-        window.warm(epoch);
-        for end in [1.0, 2.0] {
-            window.completed(after(epoch, end), 1.0);
-        }
-        // Long enough for `min_s`, enough answers, but not yet three times the median.
-        assert!(!window.enough(after(epoch, 2.9)));
-        assert_eq!(window.look_at(), after(epoch, 3.0));
-        assert!(window.enough(after(epoch, 3.0)));
-        assert_eq!(
-            window.window(),
-            Some(Window {
-                start_s: 0.0,
-                end_s: 3.0,
-                capped: false
-            })
-        );
-
-        let mut few = SustainedWindow::new(rule(1.0, 0.0, 2, 9.0), 1, epoch);
-        few.warm(epoch);
-        few.completed(after(epoch, 0.5), 0.5);
-        assert!(!few.enough(after(epoch, 5.0)));
-        assert!(few.enough(after(epoch, 9.0)));
-        assert!(few.window().unwrap().capped);
-    }
-
-    #[test]
-    fn a_run_without_any_token_ends_at_the_cap_without_a_window() {
-        let epoch = Instant::now();
-        let mut window = SustainedWindow::new(rule(1.0, 3.0, 2, 4.0), 1, epoch);
-        assert!(!window.enough(after(epoch, 3.9)));
-        assert!(window.enough(after(epoch, 4.0)));
-        assert_eq!(window.window(), None);
     }
 }
