@@ -5,13 +5,13 @@ use std::path::Path;
 use super::Check;
 use crate::python::error::{SETUP, how_to_mend};
 use crate::python::managed::{self, pins};
-use crate::python::{Interpreter, PythonError, ServerProbe, choose, find, server_probe};
+use crate::python::{Interpreter, PythonError, ServerProbe, server_probe, survey};
 
 /// Without these, a sweep cannot set what it measures.
 const SWEPT_FLAGS: [&str; 2] = ["--decode-concurrency", "--prompt-concurrency"];
 
 pub async fn checks(chosen: Option<&Path>) -> Vec<Check> {
-    let (found, chosen) = tokio::join!(find(chosen), choose(chosen));
+    let (found, chosen) = survey(chosen).await;
     let python = match chosen {
         Ok(python) => python,
         Err(error) => {

@@ -20,12 +20,7 @@ const AT_ONCE: usize = 8;
 /// active virtual environment, the managed environment, then the rest as in [`Origin`]. Those
 /// without mlx-lm are among them. One that does not run is left out.
 pub async fn find(chosen: Option<&Path>) -> Vec<Interpreter> {
-    let chosen = chosen.map(resolve);
-    look(&Places::of_this_machine(), chosen.as_deref())
-        .await
-        .into_iter()
-        .map(|found| found.interpreter)
-        .collect()
+    survey(chosen).await.0
 }
 
 /// The Python that runs `mlx_lm.server`: the chosen one, which must then work, or else the first
@@ -33,8 +28,20 @@ pub async fn find(chosen: Option<&Path>) -> Vec<Interpreter> {
 pub async fn choose(chosen: Option<&Path>) -> Result<Interpreter, PythonError> {
     match chosen {
         Some(chosen) => check_chosen(&resolve(chosen)).await,
-        None => first_with_mlx_lm(look(&Places::of_this_machine(), None).await),
+        None => survey(None).await.1,
     }
+}
+
+/// Both at once: what [`find`] finds and what [`choose`] takes of it.
+pub async fn survey(chosen: Option<&Path>) -> (Vec<Interpreter>, Result<Interpreter, PythonError>) {
+    let chosen = chosen.map(resolve);
+    let found = look(&Places::of_this_machine(), chosen.as_deref()).await;
+    let found: Vec<Interpreter> = found.into_iter().map(|found| found.interpreter).collect();
+    let taken = match &chosen {
+        Some(chosen) => check_chosen(chosen).await,
+        None => first_with_mlx_lm(&found),
+    };
+    (found, taken)
 }
 
 /// A Python that runs, with what the search learnt about it.
@@ -99,21 +106,15 @@ async fn check_chosen(exe: &Path) -> Result<Interpreter, PythonError> {
     })
 }
 
-fn first_with_mlx_lm(found: Vec<Found>) -> Result<Interpreter, PythonError> {
-    let count = found.len();
-    let with_mlx_lm = found
-        .into_iter()
-        .map(|found| found.interpreter)
-        .filter(|python| python.mlx_lm.is_some());
-    let (whole, without_mlx): (Vec<_>, Vec<_>) =
-        with_mlx_lm.partition(|python| python.mlx.is_some() && python.backend.is_some());
+fn first_with_mlx_lm(found: &[Interpreter]) -> Result<Interpreter, PythonError> {
+    let with_mlx_lm = || found.iter().filter(|python| python.mlx_lm.is_some());
     // One without mlx cannot serve, but its own error says more than "none found".
-    whole
-        .into_iter()
-        .chain(without_mlx)
-        .next()
+    with_mlx_lm()
+        .find(|python| python.mlx.is_some() && python.backend.is_some())
+        .or_else(|| with_mlx_lm().next())
+        .cloned()
         .ok_or_else(|| PythonError::NoneFound {
-            looked_at: match count {
+            looked_at: match found.len() {
                 0 => "there is no Python 3 on this machine".to_owned(),
                 1 => "one Python was looked at".to_owned(),
                 more => format!("{more} Pythons were looked at"),

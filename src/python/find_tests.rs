@@ -10,6 +10,16 @@ fn places(root: &Path) -> Places {
     }
 }
 
+async fn taken(root: &Path) -> Result<Interpreter, PythonError> {
+    let found = look(&places(root), None).await;
+    first_with_mlx_lm(
+        &found
+            .into_iter()
+            .map(|found| found.interpreter)
+            .collect::<Vec<_>>(),
+    )
+}
+
 #[tokio::test]
 async fn a_chosen_python_that_is_wrong_is_told_with_its_path_and_what_to_do() {
     let temp = tempfile::tempdir().unwrap();
@@ -68,11 +78,11 @@ async fn the_first_python_with_mlx_lm_is_taken_and_one_that_can_compute_before_o
         ..FakePython::default()
     };
     half.write(&at("path/python3.12"));
-    let found = first_with_mlx_lm(look(&places(temp.path()), None).await).unwrap();
+    let found = taken(temp.path()).await.unwrap();
     assert_eq!(found.exe, at("path/python3.12"));
 
     FakePython::default().write(&at("opt/homebrew/bin/python3.12"));
-    let found = first_with_mlx_lm(look(&places(temp.path()), None).await).unwrap();
+    let found = taken(temp.path()).await.unwrap();
     assert_eq!(
         (found.exe, found.origin),
         (at("opt/homebrew/bin/python3.12"), Origin::Homebrew)
@@ -82,9 +92,7 @@ async fn the_first_python_with_mlx_lm_is_taken_and_one_that_can_compute_before_o
 #[tokio::test]
 async fn nothing_found_says_how_much_was_looked_at_and_names_setup() {
     let temp = tempfile::tempdir().unwrap();
-    let error = first_with_mlx_lm(look(&places(temp.path()), None).await)
-        .unwrap_err()
-        .to_string();
+    let error = taken(temp.path()).await.unwrap_err().to_string();
     assert!(error.contains("there is no Python 3"), "{error}");
     for (name, python) in [("a", "3.11.1"), ("b", "3.12.4")] {
         let bare = FakePython {
@@ -93,9 +101,7 @@ async fn nothing_found_says_how_much_was_looked_at_and_names_setup() {
         };
         bare.write(&temp.path().join(format!("path/python{}", &python[..4])));
     }
-    let error = first_with_mlx_lm(look(&places(temp.path()), None).await)
-        .unwrap_err()
-        .to_string();
+    let error = taken(temp.path()).await.unwrap_err().to_string();
     assert!(
         error.contains("2 Pythons") && error.contains("mlx-throughput-lab setup"),
         "{error}"

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 pub use error::PythonError;
-pub use find::{choose, find};
+pub use find::{choose, find, survey};
 pub use managed::ensure;
 pub use server_probe::{ServerProbe, server_probe};
 

@@ -176,12 +176,9 @@ const SIGNS: [(Cause, &[&str]); 4] = [
     ),
 ];
 
-/// The line that shows the network at fault, without what the installer says of its retries.
+/// The first line that shows the network at fault, without what the installer says of its retries.
 pub(super) fn network_reason(output: &str) -> String {
-    let line = output
-        .lines()
-        .rev()
-        .find(|line| cause(line) == Cause::Network);
+    let line = output.lines().find(|line| cause(line) == Cause::Network);
     let line = line.map_or_else(|| reason(output), ToOwned::to_owned);
     let told = line
         .split_once("after connection broken by ")
