@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::{Interrupted, Usage};
 use super::interrupt::cancellable;
 use super::model;
-use super::setup::{self, SetupArgs};
+use super::setup;
 use crate::engine::balance::find::find_nginx;
 use crate::engine::server::launch::Launcher;
 use crate::models;
@@ -18,7 +18,7 @@ use crate::plan::build::{Inputs, build};
 use crate::plan::known_flags::KnownFlags;
 use crate::plan::{ModelRef, Plan, RunKind};
 use crate::platform::dirs;
-use crate::python::{self, Interpreter, PythonError, ServerProbe};
+use crate::python::{self, Interpreter, ServerProbe};
 use crate::settings::overrides::Overrides;
 use crate::settings::{SavedSettings, Settings, Sources, Var};
 use crate::store::sidecar::Provenance;
@@ -135,11 +135,10 @@ impl Session {
             .to_owned();
         let model = model::ready(&wanted, &settings, cancel).await?;
         let chosen = settings.path(Var::Python).map(Path::to_owned);
-        let interpreter = match python::choose(chosen.as_deref()).await {
-            Err(PythonError::NoneFound { .. }) if no_mlx == NoMlx::SetUp => {
-                setup::make(&SetupArgs::default(), cancel).await?
-            }
-            found => found.map_err(|error| Usage::of(&error))?,
+        let chosen = chosen.as_deref();
+        let interpreter = match no_mlx {
+            NoMlx::Tell => python::choose(chosen).await.map_err(|e| Usage::of(&e))?,
+            NoMlx::SetUp => setup::find_or_make(chosen, cancel).await?,
         };
         let server = python::server_probe(&interpreter.exe).await?;
         let version = server.mlx_lm.as_str();

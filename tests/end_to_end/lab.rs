@@ -242,7 +242,7 @@ impl Watched {
 
     /// The next event of this name; fails when the run ends, or a minute passes, without one.
     pub fn wait_for(&self, name: &str) -> Result<Value, Failed> {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let event = self
@@ -302,7 +302,8 @@ pub fn gone(text: &str, limit: Duration) -> Result<(), Failed> {
 #[macro_export]
 macro_rules! ensure {
     ($condition:expr, $($text:tt)+) => {
-        if !$condition {
+        let holds: bool = $condition;
+        if !holds {
             return Err(format!($($text)+).into());
         }
     };
