@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
 use super::event::{CellResult, CellStatus};
+use super::load::limits;
 use super::load::live::Live;
 use super::load::probe::{self, Retry, WarmUp};
 use super::load::prompts::{PromptText, TokenScale};
@@ -44,6 +45,7 @@ impl Runner {
         token: &CancellationToken,
     ) -> Result<(), EngineError> {
         let cell = result.cell.clone();
+        limits::allow_open_files(cell.load.concurrency)?;
         let begun = Instant::now();
         let provided = tokio::select! {
             biased;

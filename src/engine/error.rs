@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::load::limits::OpenFilesError;
 use super::server::ports::Holder;
 
 /// A failure to start or keep a server, a balancer or a run.
@@ -82,6 +83,9 @@ pub enum EngineError {
         in_flight: u32,
         why: Option<String>,
     },
+
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFilesError),
 
     #[error("not tried again, since its servers did not start: {why}")]
     PointFailed { why: String },

@@ -5,7 +5,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 /// What the app needs besides one descriptor a request: logs, pipes, servers, the runtime.
 const SPARE: u64 = 256;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "{requests} requests in flight need {needed} open files, but this process may have {allowed} \
      ({why}). Ask for fewer requests, or raise the limit with `ulimit -n {needed}` before starting"
