@@ -91,10 +91,16 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
     flags
 }
 
-/// A percentile's own value, or the maximum where the samples are too few to claim it: what
-/// happened in this cell decides about a flag, not what it says of others.
-fn p99_or_max_s(p: &Percentiles) -> Option<f64> {
-    p.p99_s.or(p.max_s)
+/// The highest percentile that the samples support, and its name; of very few, the longest.
+fn tail_s(p: &Percentiles) -> Option<(f64, &'static str)> {
+    [
+        (p.p99_s, "p99"),
+        (p.p95_s, "p95"),
+        (p.p90_s, "p90"),
+        (p.max_s, "the longest"),
+    ]
+    .into_iter()
+    .find_map(|(value, name)| Some((value?, name)))
 }
 
 fn flags_not_applied(context: &Context) -> Option<Flag> {
@@ -175,14 +181,14 @@ fn cached(figures: &Figures, context: &Context) -> Option<Flag> {
 }
 
 fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
-    let lag_s = p99_or_max_s(&figures.dispatch_lag)?;
+    let (lag_s, which) = tail_s(&figures.dispatch_lag)?;
     let ttft_s = figures.ttft.p50_s.or(figures.ttft.mean_s);
     let of_ttft_s = ttft_s.map(|ttft_s| ttft_s * limits.dispatch_lag_of_ttft);
     let allowed_s = of_ttft_s.map_or(limits.dispatch_lag_s, |s| s.min(limits.dispatch_lag_s));
     (lag_s > allowed_s).then(|| Flag {
         kind: FlagKind::ClientLimited,
         detail: format!(
-            "this program was late in sending: dispatch lag {:.2} ms (p99), above {:.2} ms. The \
+            "this program was late in sending: dispatch lag {:.2} ms ({which}), above {:.2} ms. The \
              machine is short of CPU: close other programs, or lower the concurrency",
             lag_s * 1e3,
             allowed_s * 1e3,
@@ -191,11 +197,11 @@ fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
 }
 
 fn slow_connects(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
-    let connect_s = p99_or_max_s(&figures.connect)?;
+    let (connect_s, which) = tail_s(&figures.connect)?;
     (connect_s > limits.connect_s).then(|| Flag {
         kind: FlagKind::SlowConnects,
         detail: format!(
-            "connecting took up to {} (p99), above {}: the server's listen queue is short, so \
+            "connecting took {} ({which}), above {}: the server's listen queue is short, so \
              bursts are spaced out ({} handshakes repeated). TTFT includes that wait; \
              MLX_SERVER_BACKLOG=1024 removes it, labelled",
             Secs(connect_s),
@@ -375,11 +381,29 @@ mod tests {
     }
 
     #[test]
-    fn too_few_samples_for_a_p99_are_judged_by_their_maximum() {
+    fn few_samples_are_judged_by_the_highest_percentile_they_support() {
+        // 200 requests of which one was late: their p95 speaks for them.
         assert_eq!(
             kinds(|f, _| {
                 f.connect.p99_s = None;
                 f.connect.max_s = Some(1.2);
+            }),
+            []
+        );
+        assert_eq!(
+            kinds(|f, _| {
+                f.connect.p99_s = None;
+                f.connect.p95_s = Some(1.2);
+            }),
+            [FlagKind::SlowConnects]
+        );
+        assert_eq!(
+            kinds(|f, _| {
+                f.connect = Percentiles {
+                    n: 4,
+                    max_s: Some(1.2),
+                    ..Percentiles::default()
+                };
             }),
             [FlagKind::SlowConnects]
         );
