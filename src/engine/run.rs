@@ -302,7 +302,7 @@ impl Runner {
         let samples = Arc::clone(&self.samples);
         let emitter = self.emitter.clone();
         tokio::spawn(async move {
-            while let Some(sample) = handle.samples.recv().await {
+            while let Some(sample) = handle.next().await {
                 samples
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)

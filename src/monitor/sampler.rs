@@ -18,10 +18,18 @@ const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 
 /// A running sampler. Dropping it stops the thread, at once unless a sensor is being read.
 pub struct SamplerHandle {
-    /// In order of time. Ends when the thread has ended.
-    pub samples: UnboundedReceiver<MachineSample>,
+    /// Private, as the two must stay together: an `async move` block that named only this field
+    /// would capture it alone, and leave the other behind to be dropped.
+    samples: UnboundedReceiver<MachineSample>,
     /// Never sent on: its end is what stops the thread.
     _stop: mpsc::Sender<Infallible>,
+}
+
+impl SamplerHandle {
+    /// The next sample, in order of time; `None` once the thread has ended.
+    pub async fn next(&mut self) -> Option<MachineSample> {
+        self.samples.recv().await
+    }
 }
 
 /// Starts sampling: the first sample at once, the next ones every `period`, without drift.
@@ -167,7 +175,7 @@ mod tests {
     async fn take(handle: &mut SamplerHandle, count: usize) -> Vec<MachineSample> {
         let mut taken = Vec::new();
         while taken.len() < count {
-            taken.push(handle.samples.recv().await.unwrap());
+            taken.push(handle.next().await.unwrap());
         }
         taken
     }
