@@ -52,7 +52,7 @@ impl Sensors {
     /// Fills what there is a sensor for, and leaves the rest as it is.
     ///
     /// Thermal state, low-power mode and the power source stay blank: they are `NSProcessInfo`'s
-    /// and IOKit's to tell, and come with `platform`'s other calls of macOS.
+    /// and `IOKit`'s to tell, and come with `platform`'s other calls of macOS.
     pub(super) fn read(&mut self, sample: &mut MachineSample) {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reading) = latest
