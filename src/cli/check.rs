@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::run::{self, Out};
+use super::run::{self, Earlier, Out};
 use super::session::{Asked, NoMlx, Session};
 use crate::engine::source::Grid;
 use crate::plan::RunKind;
@@ -41,5 +41,5 @@ pub async fn run(args: &CheckArgs, out: Out) -> anyhow::Result<ExitCode> {
     let plan = session.plan(args.kind.into(), &[])?;
     let recorder = session.record(&plan)?;
     let cells = Box::new(Grid::new(plan.cells.clone()));
-    run::run(&session, plan, cells, recorder, 0, out).await
+    run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }

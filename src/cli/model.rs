@@ -27,7 +27,7 @@ pub async fn ready(
     let places = Places::usual(settings.paths(Var::ModelDirs), depth);
     let resolved = resolve(text, &places).map_err(|error| Usage::of(&error))?;
     if let Some(notice) = resolved.notice() {
-        eprintln!("note: {notice}");
+        say!("note: {notice}");
     }
     let Resolved { model, origin } = resolved;
     if let Origin::Synthetic { name, ready: false } = origin {
@@ -90,7 +90,7 @@ pub fn refuse_too_large(plan: &Plan) -> anyhow::Result<()> {
             Err(Usage(format!("this run {}", judgement.text)).into())
         }
         Some(judgement) if judgement.verdict == Verdict::Tight => {
-            eprintln!("warning: memory is {}", judgement.text);
+            say!("warning: memory is {}", judgement.text);
             Ok(())
         }
         _ => Ok(()),

@@ -61,7 +61,7 @@ impl Asked {
             Some(file) => {
                 let (saved, problem) = SavedSettings::load(&file);
                 if let Some(problem) = problem {
-                    eprintln!("warning: {problem}");
+                    say!("warning: {problem}");
                 }
                 saved
             }
@@ -78,10 +78,18 @@ impl Asked {
         };
         let settings = Settings::resolve(&sources).map_err(|e| Usage::all(&e))?;
         for warning in &settings.warnings {
-            eprintln!("warning: {warning}");
+            say!("warning: {warning}");
         }
         Ok(settings)
     }
+}
+
+/// `work`, dropped where it stands if it is cancelled: importing MLX can take a while.
+async fn unless<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, Interrupted> {
+    cancel.run_until_cancelled(work).await.ok_or(Interrupted)
 }
 
 /// What to do where no Python has MLX.
@@ -137,10 +145,12 @@ impl Session {
         let chosen = settings.path(Var::Python).map(Path::to_owned);
         let chosen = chosen.as_deref();
         let interpreter = match no_mlx {
-            NoMlx::Tell => python::choose(chosen).await.map_err(|e| Usage::of(&e))?,
+            NoMlx::Tell => unless(cancel, python::choose(chosen))
+                .await?
+                .map_err(|e| Usage::of(&e))?,
             NoMlx::SetUp => setup::find_or_make(chosen, cancel).await?,
         };
-        let server = python::server_probe(&interpreter.exe).await?;
+        let server = unless(cancel, python::server_probe(&interpreter.exe)).await??;
         let version = server.mlx_lm.as_str();
         let known = KnownFlags::parse(&server.help, Some(version)).ok();
         let nginx = find_nginx(settings.path(Var::NginxBin).and_then(Path::to_str));

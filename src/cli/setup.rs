@@ -29,7 +29,7 @@ pub struct SetupArgs {
 /// Prints the environment's Python on standard output.
 pub async fn run(args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let made = cancellable(async |cancel| make(args, &cancel).await).await?;
-    println!("{}", made?);
+    show!("{}", made?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,7 +84,7 @@ impl Show {
         let passing = matches!(step, Progress::Installing { .. });
         let Some(text) = words(step) else { return };
         match &self.0 {
-            None => eprintln!("setup: {text}"),
+            None => say!("setup: {text}"),
             Some(bar) if passing => bar.set_message(text),
             Some(bar) => {
                 bar.println(format!("setup: {text}"));
