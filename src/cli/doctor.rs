@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::session::Asked;
+use super::asked::Asked;
 use crate::doctor::{Check, Inputs, Level, examine, worst};
 use crate::plan::RunKind;
 use crate::platform::dirs;

@@ -4,17 +4,16 @@
 mod terminal;
 
 pub mod analyze;
+mod asked;
 pub mod check;
 pub mod doctor;
 mod failure;
 mod figures;
 mod interrupt;
-mod model;
 pub mod models;
 mod progress;
 pub mod quick;
 mod run;
-mod session;
 pub mod setup;
 pub mod sweep;
 mod watch;

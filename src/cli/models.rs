@@ -15,9 +15,9 @@ use crate::models::{Description, ModelError, Places, describe, discover};
 use crate::settings::Var;
 use crate::units::{Bytes, Secs};
 
+use super::asked::Asked;
 use super::failure::{Interrupted, Usage};
 use super::interrupt::cancellable;
-use super::session::Asked;
 
 #[derive(Debug, clap::Args)]
 pub struct ModelsArgs {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::failure::{FAILED, INTERRUPTED};
 use super::figures;
-use super::session::Session;
 use super::watch::{self, Outcome};
 use crate::engine::event::{CellResult, CellStatus, RunEnd};
 use crate::engine::source::CellSource;
@@ -14,7 +13,7 @@ use crate::engine::{self, EngineConfig, Run};
 use crate::plan::commands::shell_line;
 use crate::plan::{Cell, Plan, RunKind};
 use crate::platform::keep_awake::KeepAwake;
-use crate::settings::Var;
+use crate::session::Session;
 use crate::store::recorder::Recorder;
 use crate::store::resume::Resumed;
 use crate::units::Secs;
@@ -159,16 +158,5 @@ fn status(outcome: &Outcome) -> u8 {
         RunEnd::Failed(_) => FAILED,
         RunEnd::Completed if outcome.results.iter().any(|r| unsound(r.status)) => FAILED,
         RunEnd::Completed => 0,
-    }
-}
-
-impl Session {
-    /// The files of a new run.
-    ///
-    /// # Errors
-    /// The results folder cannot be written.
-    pub fn record(&self, plan: &Plan) -> anyhow::Result<Recorder> {
-        let recorder = Recorder::create(plan, self.provenance(), &jiff::ZonedDateTime::now())?;
-        Ok(recorder.with_requests(self.settings.is_on(Var::RequestsCsv)))
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::asked::{self, Asked};
 use super::failure::Usage;
-use super::model;
-use super::quick::Refining;
 use super::run::{self, Earlier, Out};
-use super::session::{Asked, NoMlx, Session};
 use crate::engine::source::{CellSource, Grid};
 use crate::plan::estimate::{Pace, estimate};
 use crate::plan::{Plan, RunKind, commands};
+use crate::session::refining::Refining;
+use crate::session::{NoMlx, Session, model};
 use crate::settings::Var;
 use crate::store;
 use crate::store::recorder::Recorder;
@@ -65,8 +65,8 @@ pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
         return resume(args, file, out).await;
     }
     let kind = args.kind.ok_or_else(|| Usage("name a sweep".to_owned()))?;
-    let session = Session::open(&args.asked, NoMlx::Tell).await?;
-    let plan = session.plan(kind.into(), &args.axis)?;
+    let session = args.asked.open(NoMlx::Tell).await?;
+    let plan = asked::plan(&session, kind.into(), &args.axis)?;
     if args.dry_run {
         show!("{}", dry_run(&session, &plan).trim_end());
         return Ok(ExitCode::SUCCESS);
@@ -103,7 +103,7 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
     let mut asked = args.asked.clone();
     // The model is the run's own: rows of two models do not belong into one file.
     asked.model = Some(plan.model.path.clone());
-    let session = Session::open(&asked, NoMlx::Tell).await?;
+    let session = asked.open(NoMlx::Tell).await?;
     let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())?
         .with_requests(session.settings.is_on(Var::RequestsCsv));
     say!("{done} cells are there, {left} are left");
