@@ -311,11 +311,13 @@ impl Runner {
 
     /// Keeps the machine's samples for the running cell and tells of them.
     fn watch_machine(&self) -> tokio::task::JoinHandle<()> {
-        let mut handle = sampler::spawn(self.started, SAMPLE_PERIOD, self.pids.clone());
+        let sampler = sampler::spawn(self.started, SAMPLE_PERIOD, self.pids.clone());
         let samples = Arc::clone(&self.samples);
         let emitter = self.emitter.clone();
         tokio::spawn(async move {
-            while let Some(sample) = handle.samples.recv().await {
+            // Whole: its samples alone would be moved here, and the sampler end with the rest.
+            let mut sampler = sampler;
+            while let Some(sample) = sampler.samples.recv().await {
                 samples
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)

@@ -19,7 +19,7 @@ fn make_and_list(lab: &Lab) -> Result<(), Failed> {
     ensure!(out.contains("tiny") && out.contains("llama"), "{out}");
     finish(home.bare_command(["models", "make", "synthetic:huge"]))?
         .expect(2)?
-        .says("synthetic:huge")?;
+        .says("\"huge\"")?;
     Ok(())
 }
 
