@@ -170,10 +170,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        chunks = [{"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}]}] * tokens
+        def chunk(text, finish):
+            return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
+
+        chunks = [chunk("x", None)] * tokens + [chunk("", "length")]
         chunks.append({"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": tokens}})
-        for chunk in chunks:
-            self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        for one in chunks:
+            self.wfile.write(b"data: " + json.dumps(one).encode() + b"\n\n")
         self.wfile.write(b"data: [DONE]\n\n")
 
 http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
@@ -240,7 +243,7 @@ fn pause(lab: &Lab) -> Result<(), Failed> {
     handle.join();
     let took = begun.elapsed();
     ensure!(
-        ends(&events) == [CellStatus::Ok, CellStatus::Ok],
+        ends(&events).len() == 2 && !ends(&events).contains(&CellStatus::Failed),
         "{events:#?}"
     );
     ensure!(
