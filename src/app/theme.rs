@@ -1,0 +1,1 @@
+//! Colours, type and spacing of the window, in one place, for light and dark.
