@@ -29,6 +29,7 @@ pub mod plan;
 pub mod platform;
 pub mod python;
 pub mod report;
+pub mod session;
 pub mod settings;
 pub mod store;
 pub mod units;

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::run::{self, Out};
-use super::session::{Asked, NoMlx, Session};
+use super::asked::{self, Asked};
+use super::run::{self, Earlier, Out};
 use crate::engine::source::Grid;
 use crate::plan::RunKind;
+use crate::session::NoMlx;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CheckKind {
@@ -37,9 +38,9 @@ pub struct CheckArgs {
 /// # Errors
 /// What was asked makes no sense, or the run cannot be started.
 pub async fn run(args: &CheckArgs, out: Out) -> anyhow::Result<ExitCode> {
-    let session = Session::open(&args.asked, NoMlx::Tell).await?;
-    let plan = session.plan(args.kind.into(), &[])?;
+    let session = args.asked.open(NoMlx::Tell).await?;
+    let plan = asked::plan(&session, args.kind.into(), &[])?;
     let recorder = session.record(&plan)?;
     let cells = Box::new(Grid::new(plan.cells.clone()));
-    run::run(&session, plan, cells, recorder, 0, out).await
+    run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }

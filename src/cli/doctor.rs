@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::session::Asked;
+use super::asked::Asked;
 use crate::doctor::{Check, Inputs, Level, examine, worst};
 use crate::plan::RunKind;
 use crate::platform::dirs;
@@ -28,9 +28,9 @@ pub async fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
 pub async fn run_with(args: &DoctorArgs, inputs: &Inputs) -> anyhow::Result<ExitCode> {
     let checks = examine(inputs).await;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&checks)?);
+        show!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
-        print!("{}", table(&checks));
+        show!("{}", table(&checks).trim_end());
     }
     Ok(if worst(&checks) == Level::Problem {
         ExitCode::from(1)

@@ -55,6 +55,45 @@ pub fn tell(error: &anyhow::Error) -> ExitCode {
     } else {
         FAILED
     };
-    eprintln!("error: {error:#}");
+    say!("error: {}", chain(error));
     ExitCode::from(code)
+}
+
+/// The error and its causes; a cause that an error before it names already is not told twice.
+fn chain(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot write a.csv: {source}. Make room")]
+    struct Named {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let named = Named {
+            source: std::io::Error::other("disk full"),
+        };
+        let error = anyhow::Error::from(named);
+        assert_eq!(chain(&error), "cannot write a.csv: disk full. Make room");
+        let error = error.context("no run");
+        assert_eq!(
+            chain(&error),
+            "no run: cannot write a.csv: disk full. Make room"
+        );
+    }
 }

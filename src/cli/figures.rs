@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::engine::event::CellResult;
 use crate::measure::figures::Figures;
-use crate::plan::RunKind;
+use crate::plan::{Cell, RunKind};
 use crate::units::Secs;
 
 /// The line of a check, as in `single_request tokens=128 tokens_per_second=41.20 elapsed=3.11s`.
@@ -36,13 +36,12 @@ pub fn check_line(kind: RunKind, result: &CellResult) -> Option<String> {
 }
 
 /// `best instances=2 decode_concurrency=32 ... throughput_tps=425.3`
-pub fn best_line(best: &CellResult) -> String {
-    let tps = best.throughput_tps().unwrap_or_default();
-    format!("best {} throughput_tps={tps:.1}", best.cell)
+pub fn best_line(cell: &Cell, tps: f64) -> String {
+    format!("best {cell} throughput_tps={tps:.1}")
 }
 
 /// A table for people: one line a cell, numbers right-aligned, the best one starred.
-pub fn table(results: &[CellResult], best: Option<&CellResult>) -> String {
+pub fn table(results: &[CellResult], best: Option<&Cell>) -> String {
     let header = [
         "instances",
         "decode",
@@ -61,7 +60,7 @@ pub fn table(results: &[CellResult], best: Option<&CellResult>) -> String {
         let point = &result.cell.point;
         let figures = result.figures.as_ref();
         let figure = |of: fn(&Figures) -> String| figures.map_or_else(|| "-".to_owned(), of);
-        let starred = best.is_some_and(|best| best.cell == result.cell);
+        let starred = best == Some(&result.cell);
         rows.push(vec![
             point.instances.to_string(),
             shown(point.decode_concurrency),

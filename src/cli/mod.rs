@@ -1,17 +1,19 @@
 //! The terminal face: clap types and one file a subcommand.
 
+#[macro_use]
+mod terminal;
+
 pub mod analyze;
+mod asked;
 pub mod check;
 pub mod doctor;
 mod failure;
 mod figures;
 mod interrupt;
-mod model;
 pub mod models;
 mod progress;
 pub mod quick;
 mod run;
-mod session;
 pub mod setup;
 pub mod sweep;
 mod watch;
@@ -65,7 +67,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(command) = arguments.command else {
         // The window is not part of this version: say how to use what there is.
-        eprintln!("{}", Arguments::command().render_help());
+        say!("{}", Arguments::command().render_help());
         return ExitCode::from(failure::USAGE);
     };
     // Before any runtime: the supervisor must stay as small as it can be.
@@ -78,6 +80,8 @@ pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("MLX_LAB_LOG"))
         .with_writer(std::io::stderr)
+        // Told with `eprintln!`, which panics where standard error is gone.
+        .log_internal_errors(false)
         .init();
     let out = if arguments.events {
         Out::Events

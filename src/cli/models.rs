@@ -1,7 +1,7 @@
 //! `models`: what is on this disk, and making synthetic ones.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ use crate::models::{Description, ModelError, Places, describe, discover};
 use crate::settings::Var;
 use crate::units::{Bytes, Secs};
 
+use super::asked::Asked;
 use super::failure::{Interrupted, Usage};
 use super::interrupt::cancellable;
-use super::session::Asked;
 
 #[derive(Debug, clap::Args)]
 pub struct ModelsArgs {
@@ -79,18 +79,16 @@ fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
         .map(|found| (found.label, describe(&found.path)))
         .collect();
     if models.is_empty() {
-        eprintln!(
+        say!(
             "no models found; `models make synthetic:tiny` makes one, and a run with \
              --model org/name downloads one"
         );
         return Ok(ExitCode::SUCCESS);
     }
-    std::io::stdout()
-        .lock()
-        .write_all(table(&models).as_bytes())?;
+    show!("{}", table(&models).trim_end());
     for (label, model) in &models {
         for problem in &model.problems {
-            eprintln!("{label}: {problem}");
+            say!("{label}: {problem}");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -179,17 +177,17 @@ async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
     match made.context("the thread that writes the model ended early")? {
         Ok((folder, Some(written))) => {
             let elapsed_s = started.elapsed().as_secs_f64();
-            println!("{}", folder.display());
+            show!("{}", folder.display());
             let rate = Bytes((written.0 as f64 / elapsed_s) as u64);
-            eprintln!(
+            say!(
                 "synthetic:{name}: {written} in {} ({rate}/s)",
                 Secs(elapsed_s)
             );
             Ok(ExitCode::SUCCESS)
         }
         Ok((folder, None)) => {
-            println!("{}", folder.display());
-            eprintln!("synthetic:{name} was there already");
+            show!("{}", folder.display());
+            say!("synthetic:{name} was there already");
             Ok(ExitCode::SUCCESS)
         }
         Err(ModelError::Cancelled) => Err(Interrupted.into()),
@@ -241,7 +239,7 @@ impl Meter {
         }
         let percent = progress.done.0 * 100 / progress.total.0.max(1);
         if percent >= self.next_percent {
-            eprintln!("synthetic:{} {percent} % of {}", self.name, progress.total);
+            say!("synthetic:{} {percent} % of {}", self.name, progress.total);
             self.next_percent = percent / 10 * 10 + 10;
         }
     }

@@ -70,7 +70,7 @@ impl Progress {
                         bar.set_length(u64::from(*total));
                         bar.set_position(u64::from(*done));
                     }
-                    None => eprintln!("{}", line(result, *done, *total, *elapsed_s, *left_s)),
+                    None => say!("{}", line(result, *done, *total, *elapsed_s, *left_s)),
                 }
             }
             EngineEvent::RunFinished { .. } => {
@@ -129,8 +129,8 @@ impl Progress {
 
     fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say!("{text}")),
+            None => say!("{text}"),
         }
     }
 }

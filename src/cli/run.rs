@@ -1,19 +1,21 @@
 //! Running a plan from a terminal: files, engine, figures, exit status.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::failure::{FAILED, INTERRUPTED};
 use super::figures;
-use super::session::Session;
 use super::watch::{self, Outcome};
-use crate::engine::event::{CellStatus, RunEnd};
+use crate::engine::event::{CellResult, CellStatus, RunEnd};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Run};
-use crate::plan::Plan;
+use crate::plan::commands::shell_line;
+use crate::plan::{Cell, Plan, RunKind};
 use crate::platform::keep_awake::KeepAwake;
-use crate::settings::Var;
+use crate::session::Session;
 use crate::store::recorder::Recorder;
+use crate::store::resume::Resumed;
 use crate::units::Secs;
 
 /// Whether figures or events go to standard output.
@@ -21,6 +23,35 @@ use crate::units::Secs;
 pub enum Out {
     Figures,
     Events,
+}
+
+/// What earlier starts of a resumed run have measured.
+#[derive(Debug, Clone, Default)]
+pub struct Earlier {
+    /// Cells that have a row.
+    pub done: u32,
+    /// The valid ones, with their tokens per second.
+    pub valid: Vec<(Cell, f64)>,
+}
+
+impl Earlier {
+    pub fn of(resumed: &Resumed) -> Self {
+        let valid = resumed.rows.iter().filter(|row| row.is_valid());
+        let cell = |index| resumed.plan.cells.iter().find(|cell| cell.index == index);
+        Self {
+            done: resumed.done.len() as u32,
+            valid: valid
+                .filter_map(|row| Some((cell(row.cell)?.clone(), row.throughput_tps)))
+                .collect(),
+        }
+    }
+
+    /// The best cell of the whole run.
+    fn best(&self, now: Option<&CellResult>) -> Option<(Cell, f64)> {
+        let now = now.and_then(|best| Some((best.cell.clone(), best.throughput_tps()?)));
+        let all = self.valid.iter().cloned().chain(now);
+        all.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
 }
 
 /// Runs `cells` of `plan`, recorded by `recorder`, and prints what came of it.
@@ -32,14 +63,14 @@ pub async fn run(
     plan: Plan,
     cells: Box<dyn CellSource>,
     recorder: Recorder,
-    already_done: u32,
+    earlier: Earlier,
     out: Out,
 ) -> anyhow::Result<ExitCode> {
     let kind = plan.kind;
     let csv = recorder.files().csv().to_owned();
     let logs = recorder.files().logs();
     if out == Out::Figures && !kind.is_check() {
-        println!("results_file={}", csv.display());
+        show!("results_file={}", csv.display());
     }
     let config = EngineConfig {
         supervisor: std::env::current_exe()?,
@@ -52,7 +83,7 @@ pub async fn run(
     let run = Run {
         plan,
         cells,
-        already_done,
+        already_done: earlier.done,
     };
     let awake = KeepAwake::hold("measuring throughput");
     let outcome = watch::follow(engine::spawn(run, config)?, out == Out::Events).await?;
@@ -64,26 +95,34 @@ pub async fn run(
                 .first()
                 .and_then(|r| figures::check_line(kind, r))
             {
-                println!("{line}");
+                show!("{line}");
             }
         } else {
-            print!(
-                "{}",
-                figures::table(&outcome.results, outcome.best.as_ref())
-            );
-            if let Some(best) = &outcome.best {
-                println!("{}", figures::best_line(best));
+            let best = earlier.best(outcome.best.as_ref());
+            let best_cell = best.as_ref().map(|(cell, _)| cell);
+            let table = figures::table(&outcome.results, best_cell);
+            show!("{}", table.trim_end());
+            if let Some((cell, tps)) = &best {
+                show!("{}", figures::best_line(cell, *tps));
+            }
+            if earlier.done > 0 {
+                say!(
+                    "{} cells are from an earlier start; `mlx-throughput-lab analyze --file {}` \
+                     shows all",
+                    earlier.done,
+                    shell_line(&[csv.display().to_string()])
+                );
             }
         }
     }
-    closing(&outcome, &csv);
+    closing(kind, &outcome, &csv);
     Ok(ExitCode::from(status(&outcome)))
 }
 
 /// Where the time went, for people.
-fn closing(outcome: &Outcome, csv: &std::path::Path) {
+fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
     let times = outcome.times;
-    eprintln!(
+    say!(
         "{} in all: {} loading {} servers, {} warming up, {} measuring, {} else",
         Secs(times.total_s),
         Secs(times.load_s),
@@ -92,14 +131,24 @@ fn closing(outcome: &Outcome, csv: &std::path::Path) {
         Secs(times.measure_s),
         Secs(times.rest_s),
     );
-    match &outcome.end {
-        RunEnd::Completed => {}
-        RunEnd::Stopped => eprintln!(
-            "stopped; `mlx-throughput-lab sweep custom --resume {}` goes on",
-            csv.display()
-        ),
-        RunEnd::Failed(why) => eprintln!("error: the run ended early: {why}"),
+    let words = match &outcome.end {
+        RunEnd::Completed => return,
+        RunEnd::Stopped => "stopped".to_owned(),
+        // The last cell has told why already.
+        RunEnd::Failed(why) if last_error(outcome) == Some(why) => "the run ended early".to_owned(),
+        RunEnd::Failed(why) => format!("error: the run ended early: {why}"),
+    };
+    if kind.is_check() {
+        say!("{words}");
+    } else {
+        let csv = shell_line(&[csv.display().to_string()]);
+        say!("{words}");
+        say!("`mlx-throughput-lab sweep --resume {csv}` goes on with the cells that are left");
     }
+}
+
+fn last_error(outcome: &Outcome) -> Option<&String> {
+    outcome.results.last()?.error.as_ref()
 }
 
 fn status(outcome: &Outcome) -> u8 {
@@ -109,16 +158,5 @@ fn status(outcome: &Outcome) -> u8 {
         RunEnd::Failed(_) => FAILED,
         RunEnd::Completed if outcome.results.iter().any(|r| unsound(r.status)) => FAILED,
         RunEnd::Completed => 0,
-    }
-}
-
-impl Session {
-    /// The files of a new run.
-    ///
-    /// # Errors
-    /// The results folder cannot be written.
-    pub fn record(&self, plan: &Plan) -> anyhow::Result<Recorder> {
-        let recorder = Recorder::create(plan, self.provenance(), &jiff::ZonedDateTime::now())?;
-        Ok(recorder.with_requests(self.settings.is_on(Var::RequestsCsv)))
     }
 }

@@ -1,7 +1,7 @@
 //! `setup`: makes the managed environment, or reuses it.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Interrupted;
 use super::interrupt::cancellable;
 use crate::platform::dirs;
+use crate::python::Interpreter;
 use crate::python::managed::{Options, Progress, SetupError, ensure_with};
-use crate::python::{self, Interpreter};
 
 /// Make a Python environment with mlx and mlx-lm for this app, or check the one that is there.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -29,7 +29,7 @@ pub struct SetupArgs {
 /// Prints the environment's Python on standard output.
 pub async fn run(args: &SetupArgs) -> anyhow::Result<ExitCode> {
     let made = cancellable(async |cancel| make(args, &cancel).await).await?;
-    println!("{}", made?);
+    show!("{}", made?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -45,30 +45,18 @@ pub async fn make(args: &SetupArgs, cancel: &CancellationToken) -> anyhow::Resul
     };
     let show = Show::new();
     let made = ensure_with(&options, &|step| show.step(step), cancel).await;
-    show.end();
+    drop(show);
     match made {
         Err(SetupError::Cancelled) => Err(Interrupted.into()),
         made => Ok(made?),
     }
 }
 
-/// The Python that a run uses, whatever it takes; where the managed environment must be made, its
-/// progress is shown.
-pub async fn find_or_make(
-    chosen: Option<&Path>,
-    cancel: &CancellationToken,
-) -> anyhow::Result<Interpreter> {
-    let show = Show::new();
-    let made = python::find_or_make(chosen, &|step| show.step(step), cancel).await;
-    show.end();
-    Ok(made?)
-}
-
 /// Progress on stderr: a spinner with the latest line on a terminal, every line in a pipe.
-struct Show(Option<ProgressBar>);
+pub(super) struct Show(Option<ProgressBar>);
 
 impl Show {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
@@ -79,12 +67,12 @@ impl Show {
         }))
     }
 
-    fn step(&self, step: Progress) {
+    pub(super) fn step(&self, step: Progress) {
         // A step stays on the screen; the lines of an installer replace one another.
         let passing = matches!(step, Progress::Installing { .. });
         let Some(text) = words(step) else { return };
         match &self.0 {
-            None => eprintln!("setup: {text}"),
+            None => say!("setup: {text}"),
             Some(bar) if passing => bar.set_message(text),
             Some(bar) => {
                 bar.println(format!("setup: {text}"));
@@ -92,8 +80,10 @@ impl Show {
             }
         }
     }
+}
 
-    fn end(&self) {
+impl Drop for Show {
+    fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::asked::{self, Asked};
 use super::failure::Usage;
-use super::model;
-use super::run::{self, Out};
-use super::session::{Asked, NoMlx, Session};
-use crate::engine::source::Grid;
+use super::run::{self, Earlier, Out};
+use crate::engine::source::{CellSource, Grid};
 use crate::plan::estimate::{Pace, estimate};
 use crate::plan::{Plan, RunKind, commands};
+use crate::session::refining::Refining;
+use crate::session::{NoMlx, Session, model};
 use crate::settings::Var;
 use crate::store;
 use crate::store::recorder::Recorder;
@@ -64,50 +65,49 @@ pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
         return resume(args, file, out).await;
     }
     let kind = args.kind.ok_or_else(|| Usage("name a sweep".to_owned()))?;
-    let session = Session::open(&args.asked, NoMlx::Tell).await?;
-    let plan = session.plan(kind.into(), &args.axis)?;
+    let session = args.asked.open(NoMlx::Tell).await?;
+    let plan = asked::plan(&session, kind.into(), &args.axis)?;
     if args.dry_run {
-        print!("{}", dry_run(&session, &plan));
+        show!("{}", dry_run(&session, &plan).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let recorder = session.record(&plan)?;
     let cells = Box::new(Grid::new(plan.cells.clone()));
-    run::run(&session, plan, cells, recorder, 0, out).await
+    run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }
 
 async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitCode> {
     let resumed = store::resume::open(file).map_err(|error| Usage::of(&error))?;
-    let left = resumed.remaining();
-    let done = resumed.done.len() as u32;
-    if left.is_empty() {
-        println!(
+    let earlier = Earlier::of(&resumed);
+    let done = earlier.done;
+    let plan = resumed.plan.clone();
+    let cells: Box<dyn CellSource> = if plan.kind == RunKind::Quick {
+        let valid = earlier.valid.clone();
+        Box::new(Refining::new(&plan, resumed.remaining(), valid))
+    } else {
+        Box::new(Grid::new(resumed.remaining()))
+    };
+    let left = cells.known().len();
+    if left == 0 {
+        show!(
             "nothing is left to do: all {done} cells of {} are there",
             file.display()
         );
         return Ok(ExitCode::SUCCESS);
     }
     if !args.asked.overrides.is_empty() || args.asked.server_args.is_some() {
-        eprintln!(
+        say!(
             "warning: a resumed run keeps the settings that it was started with; those given now are not used"
         );
     }
-    let plan = resumed.plan.clone();
     let mut asked = args.asked.clone();
     // The model is the run's own: rows of two models do not belong into one file.
     asked.model = Some(plan.model.path.clone());
-    let session = Session::open(&asked, NoMlx::Tell).await?;
+    let session = asked.open(NoMlx::Tell).await?;
     let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())?
         .with_requests(session.settings.is_on(Var::RequestsCsv));
-    eprintln!("{done} cells are there, {} are left", left.len());
-    run::run(
-        &session,
-        plan,
-        Box::new(Grid::new(left)),
-        recorder,
-        done,
-        out,
-    )
-    .await
+    say!("{done} cells are there, {left} are left");
+    run::run(&session, plan, cells, recorder, earlier, out).await
 }
 
 /// Everything that a run would do, without doing it.

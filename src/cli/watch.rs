@@ -1,7 +1,5 @@
 //! Following a run from a terminal: its events, its live figure, and the user's Ctrl-C.
 
-use std::io::Write as _;
-
 use crate::engine::Handle;
 use crate::engine::command::EngineCommand;
 use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes};
@@ -52,7 +50,7 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
                     std::process::exit(130);
                 }
                 stopping = true;
-                eprintln!("stopping: servers are ended, finished cells stay; again to quit at once");
+                say!("stopping: servers are ended, finished cells stay; again to quit at once");
                 let _ = handle.commands.send(EngineCommand::Stop).await;
             }
         }
@@ -70,7 +68,6 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
 
 /// A reader that has gone (`| head`) ends the listing, not the run.
 fn print(event: &EngineEvent) -> anyhow::Result<()> {
-    let line = serde_json::to_string(event)?;
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    show!("{}", serde_json::to_string(event)?);
     Ok(())
 }

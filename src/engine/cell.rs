@@ -1,6 +1,7 @@
 //! Measuring one cell: servers, proof, warm-up, load, liveness, figures.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,6 @@ use super::load::schedule::{self, Amount, LoadSpec};
 use super::load::target::Target;
 use super::run::Runner;
 use super::server::log;
-use super::server::pool::Server;
-use super::server::readiness::Hopeless;
 use crate::measure;
 use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
@@ -53,6 +52,7 @@ impl Runner {
             provided = self.provide(&cell) => provided,
         };
         result.times.load_s = begun.elapsed().as_secs_f64();
+        let started = provided.is_ok();
         let measured = match provided {
             Ok(()) => self.with_servers(&cell, result, token).await,
             Err(error) => Err(error),
@@ -60,16 +60,16 @@ impl Runner {
         match &measured {
             Ok(()) | Err(EngineError::Store { .. } | EngineError::PointFailed { .. }) => {}
             Err(EngineError::Cancelled) => {
-                // A server goes on with an answer that is not streamed after we have left.
-                if !self.plan.workload.stream {
+                // Servers that were left half-started are of no use, and still hold their ports.
+                // And a server goes on with an answer that is not streamed after we have left.
+                if !started || !self.plan.workload.stream {
                     self.pool.discard(&self.emitter).await?;
                 }
             }
-            Err(_) => {
-                result.log_tail = self
-                    .pool
-                    .suspect_log()
-                    .map(|path| log::tail(path, LOG_LINES));
+            Err(error) => {
+                if error.concerns_a_server() {
+                    result.log_tail = self.suspect_log_tail();
+                }
                 // Whatever broke it, the next cell gets servers that are known to be sound.
                 self.pool.discard(&self.emitter).await?;
             }
@@ -108,21 +108,31 @@ impl Runner {
         };
         result.times.measure_s = begun.elapsed().as_secs_f64();
         let outcome = outcome?;
+        if outcome.cancelled {
+            return Err(EngineError::Cancelled);
+        }
 
-        let dead = self.guarded(token, self.alive()).await.err();
+        let dead = match self.guarded(token, self.alive()).await {
+            Ok(()) => None,
+            // A stop says nothing of the servers, and a cell without this check is not finished.
+            Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
+            Err(error) => Some(error),
+        };
         self.judge(cell, result, outcome, dead);
         if result
             .flags
             .iter()
             .any(|flag| flag.kind == FlagKind::ServerNotAlive)
         {
-            result.log_tail = self
-                .pool
-                .suspect_log()
-                .map(|path| log::tail(path, LOG_LINES));
+            result.log_tail = self.suspect_log_tail();
             self.pool.discard(&self.emitter).await?;
         }
         Ok(())
+    }
+
+    fn suspect_log_tail(&self) -> Option<String> {
+        let log = self.pool.suspect_log()?;
+        Some(log::tail(log, LOG_LINES))
     }
 
     /// `work`, unless the cell is cut short, or a server or the balancer is lost meanwhile.
@@ -140,8 +150,8 @@ impl Runner {
         tokio::select! {
             biased;
             () = token.cancelled() => Err(EngineError::Cancelled),
-            (server, why) = self.pool.lost() => Err(lost(server, &why)),
-            how = balancer_ended => Err(EngineError::Nginx { why: format!("nginx ended: {how}") }),
+            (error, _) = self.pool.lost() => Err(error),
+            how = balancer_ended => Err(EngineError::NginxEnded { how }),
             done = work => done,
         }
     }
@@ -150,8 +160,10 @@ impl Runner {
     /// handshakes that its servers bear.
     fn target(&mut self) -> Result<Target, EngineError> {
         let addresses = self.pool.addresses();
+        let balancer = self.nginx.iter().map(|nginx| nginx.address);
+        let reached: Vec<SocketAddr> = balancer.chain(addresses.iter().copied()).collect();
         if let Some((known, target)) = &self.known_target
-            && *known == addresses
+            && *known == reached
         {
             return Ok(target.clone());
         }
@@ -169,7 +181,7 @@ impl Runner {
         let target = target.map_err(|error| EngineError::NotAlive {
             why: error.to_string(),
         })?;
-        self.known_target = Some((addresses, target.clone()));
+        self.known_target = Some((reached, target.clone()));
         Ok(target)
     }
 
@@ -300,16 +312,5 @@ impl Runner {
         }
         result.figures = Some(figures);
         result.requests = outcome.samples;
-    }
-}
-
-fn lost(server: &Server, why: &Hopeless) -> EngineError {
-    let cause = log::cause(&server.log).map(|cause| cause.text().to_owned());
-    match why {
-        Hopeless::Ended(ended) => EngineError::Died {
-            how: format!("server {}: {}", server.instance, ended.describe()),
-            why: cause,
-        },
-        Hopeless::Log(_) => EngineError::ThreadDied { why: cause },
     }
 }

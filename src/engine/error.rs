@@ -30,23 +30,33 @@ pub enum EngineError {
     )]
     NotOurs { port: u16, holders: Vec<Holder> },
 
-    #[error("{program} could not be started: {why}")]
+    #[error(
+        "no server can listen on {host}: {why}. MLX_SERVER_HOST is an address of this machine: \
+         127.0.0.1 for itself alone, 0.0.0.0 for its whole network"
+    )]
+    BadHost { host: String, why: String },
+
+    #[error("{} could not be started: {}", .program.display(), told(.why))]
     Spawn { program: PathBuf, why: String },
 
     #[error(
-        "the server's Python has no mlx_lm: {why}. Run `mlx-throughput-lab setup`, or name a \
-         Python that has it with MLX_PYTHON"
+        "the server's Python has no mlx_lm: {}. Run `mlx-throughput-lab setup`, or name a \
+         Python that has it with MLX_PYTHON",
+        told(.why)
     )]
     NoMlx { why: String },
 
     #[error(
-        "mlx_lm.server refused its arguments: {why}. See `mlx-throughput-lab doctor` for the installed version"
+        "mlx_lm.server refused its arguments: {}. See `mlx-throughput-lab doctor` for the \
+         installed version",
+        told(.why)
     )]
     BadArguments { why: String },
 
     #[error(
-        "the server could not load the model: {why}. Check MLX_MODEL_PATH; \
-         `mlx-throughput-lab models list` shows what is on disk"
+        "the server could not load the model: {}. Check MLX_MODEL_PATH; \
+         `mlx-throughput-lab models list` shows what is on disk",
+        told(.why)
     )]
     Model { why: String },
 
@@ -93,8 +103,15 @@ pub enum EngineError {
     #[error("a server does not answer a one-token request: {why}")]
     NotAlive { why: String },
 
-    #[error("nginx could not be used: {why}. Install it, or set MLX_BALANCER=direct")]
+    #[error(
+        "nginx could not be started: {}. Install it, name it with NGINX_BIN, or set \
+         MLX_BALANCER=direct",
+        told(.why)
+    )]
     Nginx { why: String },
+
+    #[error("nginx ended while the cell ran: {how}. It is started again for the next cell")]
+    NginxEnded { how: String },
 
     #[error("the results could not be written: {why}")]
     Store { why: String },
@@ -108,9 +125,37 @@ impl EngineError {
     pub fn concerns_every_cell(&self) -> bool {
         matches!(
             self,
-            Self::NoMlx { .. } | Self::Model { .. } | Self::Spawn { .. } | Self::PortTaken { .. }
+            Self::NoMlx { .. }
+                | Self::Model { .. }
+                | Self::Spawn { .. }
+                | Self::PortTaken { .. }
+                | Self::NoFreePort { .. }
+                | Self::BadHost { .. }
+                | Self::Nginx { .. }
         )
     }
+
+    /// True where a server's log may tell more than the error does. (Of refused arguments it tells
+    /// its whole usage, at length.)
+    pub fn concerns_a_server(&self) -> bool {
+        matches!(
+            self,
+            Self::NotOurs { .. }
+                | Self::NoMlx { .. }
+                | Self::Model { .. }
+                | Self::Died { .. }
+                | Self::ThreadDied { .. }
+                | Self::BindTimeout { .. }
+                | Self::ReadyTimeout { .. }
+                | Self::Wedged { .. }
+                | Self::NotAlive { .. }
+        )
+    }
+}
+
+/// Another program's words inside a sentence of ours, which has its own full stop.
+fn told(why: &str) -> &str {
+    why.trim().trim_end_matches(['.', ':'])
 }
 
 fn named(holders: &[Holder]) -> String {
@@ -122,5 +167,26 @@ fn named(holders: &[Holder]) -> String {
 }
 
 fn because(why: Option<&String>) -> String {
-    why.map_or_else(String::new, |why| format!(". Its log says: {why}"))
+    why.map_or_else(String::new, |why| format!(". Its log says: {}", told(why)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_others_do_not_double_our_full_stop() {
+        let model = EngineError::Model {
+            why: "No weights found.\n".to_owned(),
+        };
+        let text = model.to_string();
+        assert!(text.contains("model: No weights found. Check"), "{text}");
+        let wedged = EngineError::Wedged {
+            waited_s: 30.0,
+            in_flight: 4,
+            why: Some("Resource limit (499000) exceeded.".to_owned()),
+        };
+        let text = wedged.to_string();
+        assert!(text.contains("exceeded. It is restarted"), "{text}");
+    }
 }

@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
-use tokio_util::task::TaskTracker;
 
 use self::command::EngineCommand;
 use self::control::Control;
@@ -96,7 +95,6 @@ pub fn spawn(run: Run, config: EngineConfig) -> std::io::Result<Handle> {
                     supervisor: config.supervisor,
                     launcher: config.launcher,
                     logs: config.logs,
-                    tracker: TaskTracker::new(),
                 };
                 let emitter = Emitter::new(config.sink, tell, config.wake);
                 let control = Control::follow(asked);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use super::Run;
 use super::balance::nginx::Nginx;
@@ -20,6 +21,7 @@ use super::event::{
 use super::load::prompts::PromptSource;
 use super::load::target::Target;
 use super::server::pool::{Environment, Pool};
+use super::server::process::all_gone;
 use super::source::CellSource;
 use crate::monitor::sample::MachineSample;
 use crate::monitor::{sampler, summary};
@@ -33,12 +35,14 @@ pub(super) struct Runner {
     pub(super) plan: Plan,
     pub(super) pool: Pool,
     pub(super) nginx: Option<Nginx>,
+    /// Every nginx process, those too that were dropped because their start was given up.
+    nginx_processes: TaskTracker,
     pub(super) emitter: Emitter,
     pub(super) live: watch::Sender<LiveSnapshot>,
     pub(super) environment: Environment,
     /// One a run, so that no two requests of it share a prompt.
     pub(super) prompts: Arc<PromptSource>,
-    /// Where the running servers are reached, and what was learned of them.
+    /// Where the running servers are reached (the balancer first), and what was learned of them.
     pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
     nginx_binary: Option<PathBuf>,
     cells: Box<dyn CellSource>,
@@ -67,6 +71,7 @@ impl Runner {
             plan: run.plan,
             pool: Pool::new(environment.clone(), tell_pids),
             nginx: None,
+            nginx_processes: TaskTracker::new(),
             emitter,
             live,
             environment,
@@ -96,13 +101,10 @@ impl Runner {
         if let Some(nginx) = self.nginx.take() {
             nginx.stop().await;
         }
+        all_gone(&self.nginx_processes).await;
         machine.abort();
-        self.environment.tracker.close();
-        // Also the servers that were dropped half-started: each supervisor ends within a second.
-        let gone = tokio::time::timeout(Duration::from_secs(5), self.environment.tracker.wait());
-        if gone.await.is_err() {
-            tracing::error!("a supervisor did not end within 5 s");
-        }
+        // Nothing may be told after the end.
+        let _ = machine.await;
         let finished = EngineEvent::RunFinished {
             end,
             best: best(&self.results).cloned().map(Box::new),
@@ -133,14 +135,16 @@ impl Runner {
                 return Ok(RunEnd::Completed);
             };
             self.extend_plan(&cell).await?;
+            if !self.results.is_empty() {
+                let pause = Duration::from_secs_f64(self.plan.cell_pause_s);
+                tokio::select! {
+                    () = self.control.stop.cancelled() => return Ok(RunEnd::Stopped),
+                    // The user asked for this pause (MLX_CELL_PAUSE_S).
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
             if let Some(why) = self.one(cell).await? {
                 return Ok(RunEnd::Failed(why));
-            }
-            let pause = Duration::from_secs_f64(self.plan.cell_pause_s);
-            tokio::select! {
-                () = self.control.stop.cancelled() => {}
-                // The user asked for this pause (MLX_CELL_PAUSE_S).
-                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -152,6 +156,8 @@ impl Runner {
     /// Runs one cell and tells of it; gives the reason why the run cannot go on, if so.
     async fn one(&mut self, cell: Cell) -> Result<Option<String>, EngineError> {
         let total = self.done() + 1 + self.cells.known().len() as u32;
+        // Before anyone hears of the cell: who is told of it may skip it at once.
+        let token = self.control.next_cell();
         self.emitter
             .emit(EngineEvent::CellStarted {
                 cell: cell.clone(),
@@ -159,7 +165,6 @@ impl Runner {
                 total,
             })
             .await?;
-        let token = self.control.next_cell();
         let begun = Instant::now();
         self.lock_samples().clear();
         let mut result = CellResult::begin(cell, self.balancer());
@@ -276,10 +281,18 @@ impl Runner {
         if let Some(old) = self.nginx.take() {
             old.stop().await;
         }
+        all_gone(&self.nginx_processes).await;
         let binary = self.nginx_binary.as_deref().ok_or(EngineError::Nginx {
             why: "no nginx was found".to_owned(),
         })?;
-        let nginx = Nginx::start(binary, &self.plan, upstreams, &self.environment).await?;
+        let nginx = Nginx::start(
+            binary,
+            &self.plan,
+            upstreams,
+            &self.environment,
+            &self.nginx_processes,
+        )
+        .await?;
         let (asked, port) = (self.plan.servers.nginx_port, nginx.address.port());
         if asked != port {
             let text = format!("port {asked} (MLX_NGINX_PORT) is taken; nginx listens on {port}");

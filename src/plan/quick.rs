@@ -7,6 +7,22 @@ use super::cell::{Cell, LoadPoint, ServerPoint};
 /// Most requests in flight that refining goes to.
 const MOST_IN_FLIGHT: u32 = 512;
 
+/// True where cells were added already: only the coarse grid loads every server point alike.
+pub fn is_refined(plan: &Plan) -> bool {
+    let loads = |point: &ServerPoint| -> Vec<&LoadPoint> {
+        let of_point = plan.cells.iter().filter(|cell| cell.point == *point);
+        of_point.map(|cell| &cell.load).collect()
+    };
+    let Some(first) = plan.cells.first() else {
+        return false;
+    };
+    let coarse = loads(&first.point);
+    plan.cells
+        .iter()
+        .any(|cell| loads(&cell.point).len() != coarse.len())
+        || plan.cells.iter().any(|cell| !coarse.contains(&&cell.load))
+}
+
 /// Cells to add after the coarse grid, from its valid results (cell, tokens per second). Empty
 /// where there is no result, or nothing around the best that was not measured.
 ///

@@ -8,10 +8,12 @@
 #![allow(clippy::float_cmp)]
 
 mod checks;
+mod control;
 mod faults;
 mod lab;
 mod load;
 mod models;
+mod places;
 mod quick;
 mod sweeps;
 
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         load::TESTS,
         faults::TESTS,
         models::TESTS,
+        control::TESTS,
+        places::TESTS,
         quick::TESTS,
     ]
     .concat();

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mlx_throughput_lab::engine::server::process::{Ended, Process, Spec};
+use mlx_throughput_lab::engine::server::process::{Ended, Process, Spec, all_gone};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio_util::task::TaskTracker;
 
@@ -113,6 +113,83 @@ async fn a_child_left_by_a_dead_leader_is_ended_too() {
     kill_process(pid(process.pid()), Signal::KILL).unwrap();
     assert_eq!(process.ended().await, Ended::Signal(Signal::KILL.as_raw()));
     gone(child).await;
+}
+
+/// The supervisor of a program that we started: its parent.
+fn supervisor_of(raw: u32) -> Pid {
+    let mut system = sysinfo::System::new().unwrap();
+    system.refresh_processes(sysinfo::ProcessesToUpdate::All, true);
+    let program = system.process(sysinfo::Pid::from_u32(raw)).unwrap();
+    pid(program.parent().unwrap().as_u32())
+}
+
+#[tokio::test]
+async fn a_supervisor_outlives_the_signals_that_mean_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = spec(folder.path(), "sh", &["-c", WITH_CHILD]);
+    let process = Process::start(&spec, &TaskTracker::new()).await.unwrap();
+    let child = logged_pid(&spec.log).await;
+    let supervisor = supervisor_of(process.pid());
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        kill_process(supervisor, signal).unwrap();
+    }
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), process.ended())
+            .await
+            .is_err(),
+        "it still runs"
+    );
+    // The server has handlers of its own, or none: nothing was inherited.
+    assert_eq!(process.stop().await, Ended::Signal(Signal::TERM.as_raw()));
+    gone(child).await;
+}
+
+#[tokio::test]
+async fn a_killed_supervisor_leaves_no_program_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = spec(folder.path(), "sh", &["-c", WITH_CHILD]);
+    let process = Process::start(&spec, &TaskTracker::new()).await.unwrap();
+    let (leader, child) = (process.pid(), logged_pid(&spec.log).await);
+    kill_process(supervisor_of(leader), Signal::KILL).unwrap();
+    assert_eq!(process.ended().await, Ended::Unseen);
+    gone(leader).await;
+    gone(child).await;
+}
+
+#[tokio::test]
+async fn a_start_that_is_given_up_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = spec(folder.path(), "sh", &["-c", "echo $$; sleep 600"]);
+    let tracker = TaskTracker::new();
+    // Polled once: the supervisor is started, and has told nothing yet.
+    let given_up = tokio::time::timeout(Duration::ZERO, Process::start(&spec, &tracker)).await;
+    assert!(given_up.is_err());
+    assert_eq!(tracker.len(), 1);
+    all_gone(&tracker).await;
+    assert!(tracker.is_empty());
+    let log = std::fs::read_to_string(&spec.log).unwrap();
+    if let Some(raw) = log.lines().next().and_then(|line| line.parse().ok()) {
+        assert!(!alive(raw), "{raw} is still there");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut spec = spec(folder.path(), "sh", &["-c", "exit 0"]);
+    spec.log = file.join("program.log");
+    let error = Process::start(&spec, &TaskTracker::new())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("file/program.log"), "{error}");
+    spec.log = folder.path().join("program.log");
+    spec.supervisor = "/nonexistent/lab".into();
+    let error = Process::start(&spec, &TaskTracker::new())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/lab"), "{error}");
 }
 
 /// The child of a dead parent is reaped by process 1, soon after.

@@ -8,26 +8,29 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::task::TaskTracker;
 
 use crate::engine::error::EngineError;
+use crate::engine::server::log;
 use crate::engine::server::pool::Environment;
 use crate::engine::server::ports;
 use crate::engine::server::process::{Process, Spec};
 use crate::plan::Plan;
+
+/// Within the prefix folder.
+const CONFIGURATION: &str = "nginx.conf";
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the configuration depends on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config<'a> {
-    pub folder: &'a Path,
-    pub log: &'a Path,
     pub listen: SocketAddr,
     pub upstreams: &'a [SocketAddr],
     /// The most requests in flight that any cell asks for.
@@ -35,10 +38,9 @@ pub struct Config<'a> {
     pub request_timeout_s: f64,
 }
 
-/// nginx's configuration file for one run.
+/// nginx's configuration file for one run. It names no folder: relative paths start at the prefix
+/// (`-p`), and the log is standard error, so no path can break its syntax.
 pub fn render(config: &Config<'_>) -> String {
-    let folder = config.folder.display();
-    let log = config.log.display();
     // Two connections a request (ours and the upstream's), and room for those just closing.
     let connections = config.concurrency * 4 + 512;
     let backlog = (config.concurrency * 2).max(511);
@@ -55,21 +57,22 @@ daemon off;
 # One worker: strict rotation over the instances, and far more than the instances can answer.
 worker_processes 1;
 worker_rlimit_nofile {files};
-pid "{folder}/nginx.pid";
-error_log "{log}" warn;
+pid nginx.pid;
+error_log stderr warn;
 events {{
     worker_connections {connections};
     multi_accept on;
 }}
 http {{
     access_log off;
-    client_body_temp_path "{folder}/body";
-    proxy_temp_path "{folder}/proxy";
-    fastcgi_temp_path "{folder}/fastcgi";
-    uwsgi_temp_path "{folder}/uwsgi";
-    scgi_temp_path "{folder}/scgi";
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
     client_max_body_size 64m;
-    client_body_buffer_size 1m;
+    # A prompt stays in memory: a worker of a root's nginx may not write to the folder.
+    client_body_buffer_size 64m;
     tcp_nodelay on;
     upstream instances {{
 {upstreams}    }}
@@ -116,6 +119,7 @@ impl Nginx {
         plan: &Plan,
         upstreams: Vec<SocketAddr>,
         environment: &Environment,
+        processes: &TaskTracker,
     ) -> Result<Self, EngineError> {
         let host = &plan.servers.host;
         let taken: Vec<u16> = upstreams.iter().map(SocketAddr::port).collect();
@@ -131,21 +135,17 @@ impl Nginx {
             .tempdir()
             .map_err(|error| failed(format!("no folder for its configuration: {error}")))?;
         let log = environment.logs.join("nginx.log");
-        let log = std::path::absolute(&log).unwrap_or(log);
-        let listen = listen_address(host, port);
         let concurrency = plan.cells.iter().map(|cell| cell.load.concurrency).max();
         let config = render(&Config {
-            folder: folder.path(),
-            log: &log,
-            listen,
+            listen: ports::listen_address(host, port),
             upstreams: &upstreams,
             concurrency: concurrency.unwrap_or(1),
             request_timeout_s: plan.workload.request_timeout_s,
         });
-        let file = folder.path().join("nginx.conf");
+        let file = folder.path().join(CONFIGURATION);
         std::fs::write(&file, config)
             .map_err(|error| failed(format!("{}: {error}", file.display())))?;
-        let args = arguments(folder.path(), &file, &log);
+        let args = arguments(folder.path());
         let command = std::iter::once(binary.to_string_lossy().into_owned())
             .chain(args.iter().map(|arg| arg.to_string_lossy().into_owned()))
             .collect();
@@ -156,14 +156,16 @@ impl Nginx {
             env: Vec::new(),
             log: log.clone(),
         };
-        let process = Process::start(&spec, &environment.tracker)
+        let process = Process::start(&spec, processes)
             .await
             .map_err(|error| failed(format!("{}: {error}", binary.display())))?;
         let address = ports::client_address(host, port);
         tokio::select! {
             ended = process.ended() => {
-                let said = crate::engine::server::log::tail(&log, 3);
-                return Err(failed(format!("{}; its log says: {said}", ended.describe())));
+                return Err(failed(match log::tail(&log, 1).as_str() {
+                    "" => ended.describe(),
+                    said => format!("{}; its log says: {said}", ended.describe()),
+                }));
             }
             listens = timeout(START_TIMEOUT, listening(address)) => {
                 listens.map_err(|_| failed("it did not listen within 10 s".to_owned()))?;
@@ -192,22 +194,15 @@ impl Nginx {
     }
 }
 
-fn listen_address(host: &str, port: u16) -> SocketAddr {
-    match host.parse() {
-        Ok(ip) => SocketAddr::new(ip, port),
-        Err(_) => ports::client_address(host, port),
-    }
-}
-
-fn arguments(folder: &Path, file: &Path, log: &Path) -> Vec<OsString> {
-    let file: PathBuf = file.to_owned();
+fn arguments(folder: &Path) -> Vec<OsString> {
+    let [prefix, errors, configuration] = ["-p", "-e", "-c"].map(OsString::from);
     vec![
-        "-p".into(),
+        prefix,
         folder.into(),
-        "-e".into(),
-        log.into(),
-        "-c".into(),
-        file.into(),
+        errors,
+        "stderr".into(),
+        configuration,
+        CONFIGURATION.into(),
     ]
 }
 
@@ -231,15 +226,12 @@ mod tests {
     fn the_configuration_follows_the_rules_of_measurement() {
         let upstreams = [9000, 9001].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let text = render(&Config {
-            folder: Path::new("/tmp/with space"),
-            log: Path::new("/logs/nginx.log"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8088)),
             upstreams: &upstreams,
             concurrency: 512,
             request_timeout_s: 120.0,
         });
         for line in [
-            "pid \"/tmp/with space/nginx.pid\";",
             "worker_connections 2560;",
             "server 127.0.0.1:9000 max_fails=0;",
             "server 127.0.0.1:9001 max_fails=0;",

@@ -82,8 +82,8 @@ fn cause_in(log: &str) -> Option<Cause> {
     Some(
         if last_error.contains("No module named") || last_error.contains("ImportError") {
             Cause::NoMlx(last_error.to_owned())
-        } else if last_error.contains(": error: argument") {
-            Cause::BadArguments(last_error.to_owned())
+        } else if let Some((_, why)) = last_error.split_once(": error: argument ") {
+            Cause::BadArguments(why.to_owned())
         } else {
             Cause::Other(last_error.to_owned())
         },
@@ -149,9 +149,7 @@ mod tests {
             ),
             (
                 "usage: server [-h]\nserver: error: argument --decode-concurrency: invalid int value: 'x'\n",
-                Cause::BadArguments(
-                    "server: error: argument --decode-concurrency: invalid int value: 'x'".into(),
-                ),
+                Cause::BadArguments("--decode-concurrency: invalid int value: 'x'".into()),
             ),
             (
                 "/usr/bin/python3: No module named mlx_lm\n",

@@ -1,18 +1,20 @@
 //! The running servers of a server point. Cells of one point share them, and where only the
 //! number of instances grows the running ones are kept.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::launch::Launcher;
 use super::log;
 use super::ports;
-use super::process::{Process, Spec};
+use super::process::{Process, Spec, all_gone};
 use super::proof;
 use super::readiness::{self, Hopeless, Starting};
 use crate::engine::emitter::Emitter;
@@ -27,7 +29,6 @@ pub struct Environment {
     pub supervisor: PathBuf,
     pub launcher: Launcher,
     pub logs: PathBuf,
-    pub tracker: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -44,8 +45,17 @@ impl Server {
     }
 
     /// Resolves when this server will never answer again.
-    async fn lost(&self) -> (&Self, Hopeless) {
-        (self, readiness::hopeless(&self.process, &self.log).await)
+    async fn lost(&self) -> (EngineError, &Self) {
+        let hopeless = readiness::hopeless(&self.process, &self.log).await;
+        let why = log::cause(&self.log).map(|cause| cause.text().to_owned());
+        let error = match hopeless {
+            Hopeless::Ended(ended) => EngineError::Died {
+                how: format!("server {}: {}", self.instance, ended.describe()),
+                why,
+            },
+            Hopeless::Log(_) => EngineError::ThreadDied { why },
+        };
+        (error, self)
     }
 }
 
@@ -58,8 +68,13 @@ struct Serving {
 
 pub struct Pool {
     environment: Environment,
+    /// In order of their instance.
     servers: Vec<Server>,
     serving: Option<Serving>,
+    /// Instances that were told of as starting, and not as ready or stopped since.
+    loading: BTreeSet<u32>,
+    /// Every server process, those too that were dropped because their start was given up.
+    processes: TaskTracker,
     /// Told of every change, for the monitor: (instance, process id).
     pids: watch::Sender<Vec<(u32, u32)>>,
     starts: u32,
@@ -73,6 +88,8 @@ impl Pool {
             environment,
             servers: Vec::new(),
             serving: None,
+            loading: BTreeSet::new(),
+            processes: TaskTracker::new(),
             pids,
             starts: 0,
             failed_log: None,
@@ -92,7 +109,8 @@ impl Pool {
         self.starts
     }
 
-    /// Sees to it that the servers of `cell` run and answer.
+    /// Sees to it that the servers of `cell` run and answer. Whoever drops this half-way calls
+    /// [`Self::discard`] before the next.
     pub(in crate::engine) async fn provide(
         &mut self,
         plan: &Plan,
@@ -136,41 +154,46 @@ impl Pool {
     ) -> Result<(), EngineError> {
         let ports = self.choose_ports(plan, missing, emitter).await?;
         let first = self.servers.len();
-        let (mut starting, mut logs) = (Vec::new(), Vec::new());
+        let mut starting = Vec::new();
         for (offset, port) in ports.into_iter().enumerate() {
             let instance = (first + offset) as u32;
             self.starts += 1;
-            let log = self.environment.logs.join(format!(
-                "server-{:03}-instance-{instance}-port-{port}.log",
-                self.starts
-            ));
-            logs.push(log.clone());
-            starting.push(self.start_one(plan, cell, instance, port, log, emitter));
+            self.loading.insert(instance);
+            starting.push(self.start_one(plan, cell, instance, port, emitter));
         }
-        let results = match plan.servers.startup_delay_s {
-            None => join_all(starting).await,
-            Some(delay_s) => {
-                let mut results = Vec::new();
-                for (nth, one) in starting.into_iter().enumerate() {
+        let pause = plan.servers.startup_delay_s.map(Duration::from_secs_f64);
+        let ready = match pause {
+            None => FuturesUnordered::from_iter(starting).left_stream(),
+            Some(pause) => stream::iter(starting.into_iter().enumerate())
+                .then(move |(nth, start)| async move {
                     if nth > 0 {
                         // The user asked for this pause (MLX_STARTUP_DELAY_S).
-                        tokio::time::sleep(Duration::from_secs_f64(delay_s)).await;
+                        tokio::time::sleep(pause).await;
                     }
-                    results.push(one.await);
-                }
-                results
+                    start.await
+                })
+                .right_stream(),
+        };
+        let mut ready = Box::pin(ready);
+        // The first failure ends the rest: a cell needs them all.
+        let (error, log) = loop {
+            tokio::select! {
+                biased;
+                (error, server) = self.lost() => break (error, server.log.clone()),
+                one = ready.next() => match one {
+                    Some(Ok(server)) => {
+                        self.loading.remove(&server.instance);
+                        self.servers.push(server);
+                    }
+                    Some(Err(failed)) => break failed,
+                    None => {
+                        self.servers.sort_by_key(|server| server.instance);
+                        return Ok(());
+                    }
+                },
             }
         };
-        let mut failed = None;
-        for (result, log) in results.into_iter().zip(logs) {
-            match result {
-                Ok(server) => self.servers.push(server),
-                Err(error) => failed = failed.or(Some((error, log))),
-            }
-        }
-        let Some((error, log)) = failed else {
-            return Ok(());
-        };
+        drop(ready);
         self.discard(emitter).await?;
         self.failed_log = Some(log);
         Err(error)
@@ -183,6 +206,13 @@ impl Pool {
         emitter: &Emitter,
     ) -> Result<Vec<u16>, EngineError> {
         let options = &plan.servers;
+        // Else each port would look taken.
+        if let Err(error) = ports::any_free_port(&options.host) {
+            return Err(EngineError::BadHost {
+                host: options.host.clone(),
+                why: error.to_string(),
+            });
+        }
         if let (Some(port), 1) = (options.port, count) {
             return if ports::is_free(&options.host, port) {
                 Ok(vec![port])
@@ -198,24 +228,14 @@ impl Pool {
         ours.push(options.nginx_port);
         let range = options.base_port..=u16::MAX;
         let (free, taken) = ports::free_ports(&options.host, range, count, &ours);
-        for port in taken {
-            let who: Vec<String> = ports::holders(port)
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            let who = if who.is_empty() {
-                "another process".to_owned()
-            } else {
-                who.join(", ")
-            };
-            let text = format!("port {port} is taken by {who}; the next free one is used");
-            emitter.notice(NoticeLevel::Info, text).await?;
-        }
         if free.len() < count {
             return Err(EngineError::NoFreePort {
                 from: options.base_port,
                 setting: "MLX_SERVER_BASE_PORT",
             });
+        }
+        if let Some(text) = passed_over(&taken) {
+            emitter.notice(NoticeLevel::Info, text).await?;
         }
         Ok(free)
     }
@@ -226,9 +246,12 @@ impl Pool {
         cell: &Cell,
         instance: u32,
         port: u16,
-        log: PathBuf,
         emitter: &Emitter,
-    ) -> impl Future<Output = Result<Server, EngineError>> + use<> {
+    ) -> impl Future<Output = Result<Server, (EngineError, PathBuf)>> + use<> {
+        let log = self.environment.logs.join(format!(
+            "server-{:03}-instance-{instance}-port-{port}.log",
+            self.starts
+        ));
         let options = plan.servers.clone();
         let launcher = &self.environment.launcher;
         let args = commands::server_arguments(plan, &cell.point, port);
@@ -240,11 +263,12 @@ impl Pool {
             log: log.clone(),
         };
         let command = launcher.command(options.backlog, &args);
-        let tracker = self.environment.tracker.clone();
+        let processes = self.processes.clone();
         let emitter = emitter.clone();
         let address = ports::client_address(&options.host, port);
         let temperature = plan.workload.temperature;
-        async move {
+        let failed_log = log.clone();
+        let start = async move {
             emitter
                 .emit(EngineEvent::ServerStarting {
                     instance,
@@ -254,7 +278,7 @@ impl Pool {
                 })
                 .await?;
             let begun = Instant::now();
-            let spawned = Process::start(&spec, &tracker).await;
+            let spawned = Process::start(&spec, &processes).await;
             let process = spawned.map_err(|error| EngineError::Spawn {
                 program: spec.program.clone(),
                 why: error.to_string(),
@@ -262,6 +286,11 @@ impl Pool {
             Starting {
                 process: &process,
                 address,
+                port_setting: if options.port == Some(port) {
+                    "MLX_SERVER_PORT"
+                } else {
+                    "MLX_SERVER_BASE_PORT"
+                },
                 log: &log,
                 temperature,
                 bind_timeout_s: options.bind_timeout_s,
@@ -282,10 +311,12 @@ impl Pool {
                 log,
                 process,
             })
-        }
+        };
+        async move { start.await.map_err(|error| (error, failed_log)) }
     }
 
-    /// Stops every server; the next cell starts fresh ones.
+    /// Stops every server, also those that still load, and waits until none is left: their ports
+    /// are free then. The next cell starts fresh ones.
     pub(in crate::engine) async fn discard(
         &mut self,
         emitter: &Emitter,
@@ -296,6 +327,12 @@ impl Pool {
         self.tell_pids();
         for result in join_all(servers.into_iter().map(|s| stop(s, "stopped", emitter))).await {
             result?;
+        }
+        all_gone(&self.processes).await;
+        while let Some(instance) = self.loading.pop_first() {
+            let detail = "stopped before it was ready".to_owned();
+            let event = EngineEvent::ServerStopped { instance, detail };
+            emitter.emit(event).await?;
         }
         Ok(())
     }
@@ -312,8 +349,9 @@ impl Pool {
             .or(self.failed_log.as_deref())
     }
 
-    /// Resolves with the first server that will never answer again; never if there is none.
-    pub async fn lost(&self) -> (&Server, Hopeless) {
+    /// Resolves with the first server that will never answer again, and why; never if there is
+    /// none.
+    pub(in crate::engine) async fn lost(&self) -> (EngineError, &Server) {
         if self.servers.is_empty() {
             return std::future::pending().await;
         }
@@ -354,6 +392,30 @@ impl Pool {
     }
 }
 
+/// Which ports were passed over, and for whom; `None` where none was. Of many only the first are
+/// named: asking for a holder reads the whole process table.
+fn passed_over(taken: &[u16]) -> Option<String> {
+    const NAMED: usize = 3;
+    let (last, _) = taken.split_last()?;
+    let mut named: Vec<String> = taken
+        .iter()
+        .take(NAMED)
+        .map(|&port| {
+            let holders = ports::holders(port);
+            let who: Vec<String> = holders.iter().map(ToString::to_string).collect();
+            match who.as_slice() {
+                [] => format!("port {port} is taken by another process"),
+                who => format!("port {port} is taken by {}", who.join(", ")),
+            }
+        })
+        .collect();
+    if taken.len() > NAMED {
+        let more = taken.len() - NAMED;
+        named.push(format!("{more} more up to {last} are taken too"));
+    }
+    Some(format!("{}; the next free one is used", named.join(", ")))
+}
+
 async fn stop(server: Server, why: &str, emitter: &Emitter) -> Result<(), EngineError> {
     let instance = server.instance;
     let detail = match server.process.has_ended() {
@@ -364,4 +426,28 @@ async fn stop(server: Server, why: &str, emitter: &Emitter) -> Result<(), Engine
     emitter
         .emit(EngineEvent::ServerStopped { instance, detail })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn of_many_taken_ports_the_first_are_named() {
+        assert_eq!(passed_over(&[]), None);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let text = passed_over(&[port]).unwrap();
+        assert!(
+            text.starts_with(&format!("port {port} is taken by ")),
+            "{text}"
+        );
+        let pid = format!("(pid {})", std::process::id());
+        assert!(text.contains(&pid), "{text}");
+        // Nobody may listen on port 0.
+        let text = passed_over(&[port, 0, 0, 1, 2]).unwrap();
+        assert!(text.contains("2 more up to 2 are taken too"), "{text}");
+    }
 }

@@ -4,7 +4,9 @@
 //! its place. So a port is checked before the start, and its owner after it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _,
+};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -44,15 +46,22 @@ pub fn holders(port: u16) -> Vec<Holder> {
     holders
 }
 
+/// What a server bound to `host` listens on: of a name's addresses the first, as the server
+/// itself takes it.
+pub fn listen_address(host: &str, port: u16) -> SocketAddr {
+    let resolved = (host, port).to_socket_addrs();
+    let first = resolved.ok().and_then(|mut addresses| addresses.next());
+    first.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into())
+}
+
 /// Where a server bound to `host` is reached from this machine.
 pub fn client_address(host: &str, port: u16) -> SocketAddr {
-    let ip: IpAddr = match host.parse() {
-        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => [127, 0, 0, 1].into(),
-        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-        Ok(ip) => ip,
-        Err(_) => [127, 0, 0, 1].into(),
-    };
-    SocketAddr::new(ip, port)
+    let listen = listen_address(host, port);
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, port).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, port).into(),
+        _ => listen,
+    }
 }
 
 /// True if a server bound to `host` would own `port`.
@@ -123,9 +132,14 @@ mod tests {
             "127.0.0.1:9000"
         );
         assert_eq!(client_address("::", 9000).to_string(), "[::1]:9000");
-        assert_eq!(
-            client_address("localhost", 9000).to_string(),
-            "127.0.0.1:9000"
-        );
+        assert!(client_address("localhost", 9000).ip().is_loopback());
+        assert_eq!(client_address("127.0.0.2", 1).to_string(), "127.0.0.2:1");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_no_host() {
+        // TEST-NET-1: no machine's own.
+        assert!(any_free_port("192.0.2.1").is_err());
+        assert!(any_free_port("127.0.0.1").is_ok());
     }
 }

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::watch;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
+
+/// A supervisor needs at most its grace period; after this it is stuck itself.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,10 @@ impl Process {
     /// # Errors
     /// The log cannot be opened, the supervisor or the program cannot be started.
     pub async fn start(spec: &Spec, tracker: &TaskTracker) -> io::Result<Self> {
-        let log = open_log(&spec.log)?;
+        let named = |what: &Path, error: &io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", what.display()))
+        };
+        let log = open_log(&spec.log).map_err(|error| named(&spec.log, &error))?;
         let mut supervisor = Command::new(&spec.supervisor)
             .arg("supervise")
             .arg("--")
@@ -75,25 +82,17 @@ impl Process {
             .stderr(log)
             // Ctrl-C in a terminal goes to our group. The supervisor must outlive it to clean up.
             .process_group(0)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| named(&spec.supervisor, &error))?;
         let leash = supervisor.stdin.take();
-        let out = supervisor
-            .stdout
-            .take()
-            .ok_or_else(|| io::Error::other("the supervisor has no output"))?;
-        let mut lines = BufReader::new(out).lines();
-        let first = lines.next_line().await?.unwrap_or_default();
-        let pid = match first.split_once(' ') {
-            Some(("pid", pid)) => pid.parse().map_err(io::Error::other)?,
-            Some(("failed", why)) => return Err(io::Error::other(why.to_owned())),
-            _ => {
-                return Err(io::Error::other(format!(
-                    "the supervisor said {first:?} instead of a process id"
-                )));
-            }
-        };
+        let (tell_started, started) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
-        tracker.spawn(watch_end(supervisor, lines, tell));
+        // Tracked before anything is awaited: a start that is given up half-way is waited for too.
+        tracker.spawn(watch_it(supervisor, tell_started, tell));
+        let pid = started
+            .await
+            .unwrap_or_else(|_| Err("its supervisor ended before it said anything".to_owned()))
+            .map_err(io::Error::other)?;
         Ok(Self { pid, leash, ended })
     }
 
@@ -116,8 +115,7 @@ impl Process {
     /// Ends the process and waits until its whole group is gone.
     pub async fn stop(mut self) -> Ended {
         self.leash.take();
-        // The supervisor needs at most its grace period; twice that means it is stuck itself.
-        tokio::time::timeout(Duration::from_secs(5), self.ended())
+        tokio::time::timeout(STUCK, self.ended())
             .await
             .unwrap_or(Ended::Unseen)
     }
@@ -130,19 +128,61 @@ fn open_log(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
 
-async fn watch_end(
+/// Reads what the supervisor tells, to its end.
+async fn watch_it(
     mut supervisor: Child,
-    mut lines: Lines<BufReader<ChildStdout>>,
+    started: oneshot::Sender<Result<u32, String>>,
     tell: watch::Sender<Option<Ended>>,
 ) {
+    let mut started = Some(started);
+    let mut pid = None;
     let mut ended = Ended::Unseen;
-    while let Ok(Some(line)) = lines.next_line().await {
-        match line.split_once(' ') {
-            Some(("exit", code)) => ended = Ended::Exit(code.parse().unwrap_or(1)),
-            Some(("signal", signal)) => ended = Ended::Signal(signal.parse().unwrap_or(0)),
-            _ => tracing::warn!("the supervisor said {line:?}"),
+    let out = supervisor.stdout.take();
+    let mut lines = out.map(|out| BufReader::new(out).lines());
+    while let Some(lines) = &mut lines
+        && let Ok(Some(line)) = lines.next_line().await
+    {
+        let said = line.split_once(' ');
+        let begun = match said {
+            Some(("pid", number)) => {
+                pid = number.parse().ok();
+                pid.ok_or_else(|| format!("its supervisor said {line:?}"))
+            }
+            Some(("failed", why)) => Err(why.to_owned()),
+            Some(("exit", code)) => {
+                ended = Ended::Exit(code.parse().unwrap_or(1));
+                continue;
+            }
+            Some(("signal", signal)) => {
+                ended = Ended::Signal(signal.parse().unwrap_or(0));
+                continue;
+            }
+            _ => {
+                tracing::warn!("a supervisor said {line:?}");
+                continue;
+            }
+        };
+        if let Some(started) = started.take() {
+            // Nobody listens where the start was given up.
+            let _ = started.send(begun);
         }
     }
     let _ = supervisor.wait().await;
+    if ended == Ended::Unseen
+        && let Some(group) = pid.and_then(|pid| Pid::from_raw(u32::cast_signed(pid)))
+    {
+        // The supervisor was killed, so its work is ours.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
     tell.send_replace(Some(ended));
+}
+
+/// Waits until every process that was started with `tracker` is gone, also those that were dropped.
+/// None of them may be meant to stay.
+pub async fn all_gone(tracker: &TaskTracker) {
+    tracker.close();
+    if tokio::time::timeout(STUCK, tracker.wait()).await.is_err() {
+        tracing::error!("a supervisor did not end within {} s", STUCK.as_secs());
+    }
+    tracker.reopen();
 }

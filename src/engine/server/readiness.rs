@@ -19,6 +19,8 @@ use crate::engine::load::probe;
 pub struct Starting<'a> {
     pub process: &'a Process,
     pub address: SocketAddr,
+    /// The setting that chose the port.
+    pub port_setting: &'static str,
     pub log: &'a Path,
     /// Sampling of the first request; each new temperature compiles a kernel.
     pub temperature: f64,
@@ -117,7 +119,7 @@ impl Starting<'_> {
         EngineError::PortTaken {
             port: self.address.port(),
             holders: ports::holders(self.address.port()),
-            setting: "MLX_SERVER_BASE_PORT",
+            setting: self.port_setting,
         }
     }
 

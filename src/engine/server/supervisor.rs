@@ -15,7 +15,9 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a process group may take to end after SIGTERM before it gets SIGKILL.
 /// `mlx_lm.server` ends within 20 ms of SIGTERM, with requests in flight too.
@@ -51,6 +53,7 @@ pub fn supervise(program: &OsString, args: &[OsString]) -> ExitCode {
 }
 
 fn run(program: &OsString, args: &[OsString]) -> io::Result<ExitStatus> {
+    outlive_signals()?;
     let log = io::stderr().as_fd().try_clone_to_owned()?;
     let mut child = Command::new(program)
         .args(args)
@@ -65,10 +68,13 @@ fn run(program: &OsString, args: &[OsString]) -> io::Result<ExitStatus> {
     let (tell, told) = mpsc::channel();
     let tell_ended = tell.clone();
     std::thread::spawn(move || {
-        let ended = waitid(
-            WaitId::Pid(group),
-            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-        );
+        let ended = loop {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            match waitid(WaitId::Pid(group), options) {
+                Err(Errno::INTR) => {}
+                ended => break ended,
+            }
+        };
         if let Err(error) = ended {
             eprintln!("supervisor: waiting for {group:?} failed: {error}");
         }
@@ -76,7 +82,13 @@ fn run(program: &OsString, args: &[OsString]) -> io::Result<ExitStatus> {
     });
     std::thread::spawn(move || {
         let mut ignored = [0; 64];
-        while matches!(io::stdin().read(&mut ignored), Ok(n) if n > 0) {}
+        loop {
+            match io::stdin().read(&mut ignored) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(n) if n > 0 => {}
+                _ => break,
+            }
+        }
         let _ = tell.send(Told::Released);
     });
 
@@ -93,6 +105,25 @@ fn run(program: &OsString, args: &[OsString]) -> io::Result<ExitStatus> {
         None => format!("exit {}", status.code().unwrap_or(1)),
     });
     Ok(status)
+}
+
+/// Someone who ends every process of our name (`killall`) means our parent; were we to end first,
+/// nobody would be left to end the server. The pipe tells us soon enough. The handlers stay when
+/// the runtime is gone, and are not inherited by the server.
+fn outlive_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _entered = runtime.enter();
+    for kind in [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ] {
+        // The handler is what counts; nobody asks whether it was called.
+        drop(signal(kind)?);
+    }
+    Ok(())
 }
 
 /// Tells our parent; it may be gone, which is no reason to stop half-way.

@@ -1,13 +1,13 @@
 //! From what was typed to a model that a server can load.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::Usage;
-use super::models::Meter;
-use crate::models::memory::{self, Demand, MachineMemory, Verdict};
+use super::{Report, SessionError};
+use crate::models::memory::{self, Demand, MachineMemory};
 use crate::models::{
     Description, ModelError, Origin, Places, Resolved, describe, resolve, synthetic,
 };
@@ -21,13 +21,14 @@ use crate::settings::{Settings, Var};
 pub async fn ready(
     text: &str,
     settings: &Settings,
+    report: &Arc<dyn Report>,
     cancel: &CancellationToken,
-) -> anyhow::Result<ModelRef> {
+) -> Result<ModelRef, SessionError> {
     let depth = settings.int(Var::ModelSearchDepth).unwrap_or(4) as usize;
     let places = Places::usual(settings.paths(Var::ModelDirs), depth);
-    let resolved = resolve(text, &places).map_err(|error| Usage::of(&error))?;
+    let resolved = resolve(text, &places).map_err(|error| SessionError::wrong(&error))?;
     if let Some(notice) = resolved.notice() {
-        eprintln!("note: {notice}");
+        report.note(&notice);
     }
     let Resolved { model, origin } = resolved;
     if let Origin::Synthetic { name, ready: false } = origin {
@@ -36,12 +37,16 @@ pub async fn ready(
             .parent()
             .map(Path::to_owned)
             .context("a model's folder lies in another")?;
-        let cancel = cancel.clone();
-        tokio::task::spawn_blocking(move || -> Result<PathBuf, ModelError> {
-            let mut meter = Meter::new(&name);
-            synthetic::ensure(&name, &models_dir, &mut |p| meter.show(p), &cancel)
-        })
-        .await??;
+        let (report, cancel) = (Arc::clone(report), cancel.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            let mut tell = |progress| report.model(&name, progress);
+            synthetic::ensure(&name, &models_dir, &mut tell, &cancel)
+        });
+        match made.await.map_err(SessionError::failed)? {
+            Ok(_) => {}
+            Err(ModelError::Cancelled) => return Err(SessionError::Cancelled),
+            Err(error) => return Err(SessionError::failed(error)),
+        }
     }
     Ok(model)
 }
@@ -78,21 +83,4 @@ const CACHED_SEQUENCES: u32 = 10;
 /// A rough length of the prompt as it is: English text has about four characters a token.
 fn prompt_tokens(plan: &Plan) -> u32 {
     (plan.workload.prompt.len() / 4) as u32 + 64
-}
-
-/// Says whether it fits, unless it fits well.
-///
-/// # Errors
-/// It cannot fit: such a run would only swap.
-pub fn refuse_too_large(plan: &Plan) -> anyhow::Result<()> {
-    match memory_judgement(plan) {
-        Some(judgement) if judgement.verdict == Verdict::DoesNotFit => {
-            Err(Usage(format!("this run {}", judgement.text)).into())
-        }
-        Some(judgement) if judgement.verdict == Verdict::Tight => {
-            eprintln!("warning: memory is {}", judgement.text);
-            Ok(())
-        }
-        _ => Ok(()),
-    }
 }

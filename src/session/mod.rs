@@ -1,0 +1,218 @@
+//! From settings to what can be run: a model, a Python with the server, a plan, and files. Shared
+//! by the terminal and the window, which differ only in how they tell what goes on.
+
+pub mod model;
+pub mod refining;
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::balance::find::find_nginx;
+use crate::engine::server::launch::Launcher;
+use crate::models;
+use crate::models::synthetic;
+use crate::monitor::info::MachineInfo;
+use crate::plan::known_flags::KnownFlags;
+use crate::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build};
+use crate::python::{self, Interpreter, NotReady, ServerProbe, managed};
+use crate::settings::{Settings, Var};
+use crate::store::error::StoreError;
+use crate::store::recorder::Recorder;
+use crate::store::sidecar::Provenance;
+
+/// The model where none was chosen: made on disk in a moment, and labelled synthetic everywhere.
+pub const DEFAULT_MODEL: &str = "synthetic:tiny";
+
+/// Hears what goes on before a run.
+pub trait Report: Send + Sync {
+    /// Something to know that stops nothing.
+    fn note(&self, text: &str);
+    /// A step of making the managed environment; `Done` is the last.
+    fn setup(&self, step: managed::Progress);
+    /// How far the synthetic model `name` is written.
+    fn model(&self, name: &str, progress: synthetic::Progress);
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// What was asked makes no sense; a line for each thing that is wrong.
+    #[error("{0}")]
+    Wrong(String),
+    #[error("interrupted")]
+    Cancelled,
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+impl SessionError {
+    fn wrong(error: &dyn Display) -> Self {
+        Self::Wrong(error.to_string())
+    }
+
+    /// Every wrong setting is told, not only the first.
+    fn all_wrong<E: Display>(errors: &[E]) -> Self {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Self::Wrong(lines.join("\n"))
+    }
+
+    fn failed(error: impl Into<anyhow::Error>) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// `work`, dropped where it stands if it is cancelled: importing MLX can take a while.
+async fn unless<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, SessionError> {
+    let done = cancel.run_until_cancelled(work).await;
+    done.ok_or(SessionError::Cancelled)
+}
+
+/// What to do where no Python has MLX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoMlx {
+    /// Say how to get it.
+    Tell,
+    /// Make the managed environment.
+    SetUp,
+}
+
+/// A Python with the server, a model, and what else of this machine a run needs.
+#[derive(Debug)]
+pub struct Session {
+    pub settings: Settings,
+    pub model: ModelRef,
+    pub interpreter: Interpreter,
+    pub server: ServerProbe,
+    /// `None` where the server's help makes no sense to us.
+    pub known: Option<KnownFlags>,
+    pub nginx: Option<PathBuf>,
+}
+
+impl Session {
+    /// Finds, or makes, all that a run needs. A cancel meanwhile leaves nothing half-made.
+    ///
+    /// # Errors
+    /// A wrong setting or model, no Python with MLX, a server that does not start at all, or the
+    /// cancel.
+    pub async fn open(
+        settings: Settings,
+        no_mlx: NoMlx,
+        report: &Arc<dyn Report>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, SessionError> {
+        let made = Self::make(settings, no_mlx, report, cancel).await;
+        if cancel.is_cancelled() {
+            return Err(SessionError::Cancelled);
+        }
+        made
+    }
+
+    async fn make(
+        settings: Settings,
+        no_mlx: NoMlx,
+        report: &Arc<dyn Report>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, SessionError> {
+        // A wrong model is told before minutes are spent on Python.
+        let wanted = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL);
+        let model = model::ready(wanted, &settings, report, cancel).await?;
+        let interpreter = interpreter(&settings, no_mlx, report, cancel).await?;
+        let server = unless(cancel, python::server_probe(&interpreter.exe))
+            .await?
+            .map_err(SessionError::failed)?;
+        let version = server.mlx_lm.as_str();
+        let known = KnownFlags::parse(&server.help, Some(version)).ok();
+        let nginx = find_nginx(settings.path(Var::NginxBin).and_then(Path::to_str));
+        Ok(Self {
+            settings,
+            model,
+            interpreter,
+            server,
+            known,
+            nginx,
+        })
+    }
+
+    /// The plan of a run of this kind.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what was asked.
+    pub fn plan(&self, kind: RunKind, axes: &[SweepAxis]) -> Result<Plan, SessionError> {
+        build(Inputs {
+            kind,
+            settings: &self.settings,
+            axes,
+            model: self.model.clone(),
+            known_flags: self.known.as_ref(),
+            nginx_found: self.nginx.is_some(),
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+        })
+        .map_err(|errors| SessionError::all_wrong(&errors))
+    }
+
+    /// The files of a new run.
+    ///
+    /// # Errors
+    /// The results folder cannot be written.
+    pub fn record(&self, plan: &Plan) -> Result<Recorder, StoreError> {
+        let recorder = Recorder::create(plan, self.provenance(), &jiff::ZonedDateTime::now())?;
+        Ok(recorder.with_requests(self.settings.is_on(Var::RequestsCsv)))
+    }
+
+    pub fn launcher(&self) -> Launcher {
+        Launcher {
+            python: self.interpreter.exe.clone(),
+            module_args: self.server.module_args.clone(),
+        }
+    }
+
+    /// What a run's files say of where its figures come from.
+    pub fn provenance(&self) -> Provenance {
+        let folder = Path::new(&self.model.path);
+        let described = folder.is_dir().then(|| models::describe(folder));
+        Provenance {
+            machine: json!(MachineInfo::read()),
+            software: json!({
+                "python": self.server.python,
+                "mlx": self.server.mlx,
+                "mlx_lm": self.server.mlx_lm,
+                "backend": self.interpreter.backend,
+                "interpreter": self.interpreter.exe,
+                "nginx": self.nginx,
+            }),
+            model: json!({
+                "label": self.model.label,
+                "path": self.model.path,
+                "synthetic": self.model.synthetic,
+                "description": described,
+            }),
+        }
+    }
+}
+
+async fn interpreter(
+    settings: &Settings,
+    no_mlx: NoMlx,
+    report: &Arc<dyn Report>,
+    cancel: &CancellationToken,
+) -> Result<Interpreter, SessionError> {
+    let chosen = settings.path(Var::Python);
+    match no_mlx {
+        NoMlx::Tell => unless(cancel, python::choose(chosen))
+            .await?
+            .map_err(|error| SessionError::wrong(&error)),
+        NoMlx::SetUp => python::find_or_make(chosen, &|step| report.setup(step), cancel)
+            .await
+            .map_err(|error| match error {
+                NotReady::Python(error) => SessionError::wrong(&error),
+                other => SessionError::failed(other),
+            }),
+    }
+}
