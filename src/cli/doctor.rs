@@ -1,14 +1,10 @@
 //! `doctor`: is this machine ready to measure?
 
 use std::fmt::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use super::asked::Asked;
 use crate::doctor::{Check, Inputs, Level, examine, worst};
-use crate::plan::RunKind;
-use crate::platform::dirs;
-use crate::settings::{Settings, Var};
 
 /// Look at Python, mlx, nginx, ports, memory, disk and power, and say what to mend.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,7 +18,7 @@ pub struct DoctorArgs {
 
 /// Exit status 1 if anything is a problem.
 pub async fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    run_with(args, &inputs(&args.asked.settings()?)).await
+    run_with(args, &Inputs::of(&args.asked.settings()?)).await
 }
 
 pub async fn run_with(args: &DoctorArgs, inputs: &Inputs) -> anyhow::Result<ExitCode> {
@@ -37,24 +33,6 @@ pub async fn run_with(args: &DoctorArgs, inputs: &Inputs) -> anyhow::Result<Exit
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// Of the same settings that a run would use.
-fn inputs(settings: &Settings) -> Inputs {
-    let settings = settings.for_kind(&RunKind::RoundRobin.to_string());
-    let port = |var| settings.int(var).and_then(|port| u16::try_from(port).ok());
-    let nginx_bin = settings.path(Var::NginxBin);
-    Inputs {
-        python: settings.path(Var::Python).map(Path::to_owned),
-        nginx_bin: nginx_bin.map(|path| path.to_string_lossy().into_owned()),
-        base_port: port(Var::ServerBasePort).unwrap_or_default(),
-        instances: port(Var::ServerInstances).unwrap_or_default(),
-        nginx_port: port(Var::NginxPort).unwrap_or_default(),
-        folders: dirs::data_dir()
-            .into_iter()
-            .chain(settings.path(Var::ResultsDir).map(Path::to_owned))
-            .collect(),
-    }
 }
 
 /// `level  what  detail — what to do`, aligned.

@@ -7,9 +7,13 @@ mod ports;
 mod power;
 mod tools;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+use crate::plan::RunKind;
+use crate::platform::dirs;
+use crate::settings::{Settings, Var};
 
 /// How bad it is. The order is from good to bad.
 #[derive(
@@ -78,6 +82,25 @@ pub struct Inputs {
     pub nginx_port: u16,
     /// Folders that will be written to: the app's data and the results.
     pub folders: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// Of the same settings that a run would use.
+    pub fn of(settings: &Settings) -> Self {
+        // The kind that needs most: several servers behind nginx.
+        let settings = settings.for_kind(&RunKind::RoundRobin.to_string());
+        let port = |var| settings.int(var).and_then(|port| u16::try_from(port).ok());
+        let nginx_bin = settings.path(Var::NginxBin);
+        let results = settings.path(Var::ResultsDir).map(Path::to_owned);
+        Self {
+            python: settings.path(Var::Python).map(Path::to_owned),
+            nginx_bin: nginx_bin.map(|path| path.to_string_lossy().into_owned()),
+            base_port: port(Var::ServerBasePort).unwrap_or_default(),
+            instances: port(Var::ServerInstances).unwrap_or_default(),
+            nginx_port: port(Var::NginxPort).unwrap_or_default(),
+            folders: dirs::data_dir().into_iter().chain(results).collect(),
+        }
+    }
 }
 
 /// Looks at everything. Takes a few seconds where the server's help is not known yet.
