@@ -21,6 +21,8 @@ use crate::python::{self, Interpreter, managed};
 use crate::session::refining::Refining;
 use crate::session::{NoMlx, Report, Session, SessionError, model};
 use crate::settings::{Settings, Var};
+use crate::store;
+use crate::store::recorder::Recorder;
 use crate::store::library::{self, LoadedRun, RunSummary};
 
 /// What came of a piece of work.
@@ -154,6 +156,22 @@ impl Backend {
             let started = start(settings, plan, &report, wake, &cancel).await;
             Done::Started(started.map(Box::new))
         });
+    }
+
+    /// Goes on with the run of a results file.
+    pub fn resume(&self, settings: Settings, csv: &Path, cancel: CancellationToken) {
+        let report = self.report();
+        let wake = self.wake();
+        let csv = csv.to_owned();
+        self.spawn(async move {
+            let started = resume(settings, &csv, &report, wake, &cancel).await;
+            Done::Started(started.map(Box::new))
+        });
+    }
+
+    /// Waits for the end of an engine whose run has ended.
+    pub fn join(&self, started: Started) {
+        self.runtime.spawn_blocking(move || started.handle.join());
     }
 
     pub fn set_up(&self, cancel: CancellationToken) {
@@ -293,12 +311,51 @@ async fn start(
     let recorder = session
         .record(&plan)
         .map_err(|error| SessionError::Failed(error.into()))?;
-    let csv = recorder.files().csv().to_owned();
-    let logs = recorder.files().logs();
     let cells: Box<dyn CellSource> = match plan.kind {
         RunKind::Quick => Box::new(Refining::new(&plan, plan.cells.clone(), Vec::new())),
         _ => Box::new(Grid::new(plan.cells.clone())),
     };
+    take_on(&session, plan, cells, recorder, 0, wake)
+}
+
+async fn resume(
+    settings: Settings,
+    csv: &Path,
+    report: &Arc<dyn Report>,
+    wake: engine::emitter::Wake,
+    cancel: &CancellationToken,
+) -> Result<Started, SessionError> {
+    let resumed = store::resume::open(csv).map_err(|e| SessionError::Wrong(e.to_string()))?;
+    let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
+    let plan = resumed.plan.clone();
+    let done = resumed.done.len() as u32;
+    let left = resumed.remaining();
+    let rows = resumed.rows.iter().filter(|row| row.is_valid());
+    let cell = |index| plan.cells.iter().find(|cell| cell.index == index);
+    let valid = rows
+        .filter_map(|row| Some((cell(row.cell)?.clone(), row.throughput_tps)))
+        .collect();
+    let cells: Box<dyn CellSource> = match plan.kind {
+        RunKind::Quick => Box::new(Refining::new(&plan, left, valid)),
+        _ => Box::new(Grid::new(left)),
+    };
+    let recorder =
+        Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())
+            .map_err(|error| SessionError::Failed(error.into()))?
+            .with_requests(session.settings.is_on(Var::RequestsCsv));
+    take_on(&session, plan, cells, recorder, done, wake)
+}
+
+fn take_on(
+    session: &Session,
+    plan: Plan,
+    cells: Box<dyn CellSource>,
+    recorder: Recorder,
+    already_done: u32,
+    wake: engine::emitter::Wake,
+) -> Result<Started, SessionError> {
+    let csv = recorder.files().csv().to_owned();
+    let logs = recorder.files().logs();
     let config = EngineConfig {
         supervisor: std::env::current_exe().map_err(|e| SessionError::Failed(e.into()))?,
         launcher: session.launcher(),
@@ -310,7 +367,7 @@ async fn start(
     let run = Run {
         plan,
         cells,
-        already_done: 0,
+        already_done,
     };
     let handle = engine::spawn(run, config).map_err(|e| SessionError::Failed(e.into()))?;
     Ok(Started {
@@ -319,20 +376,3 @@ async fn start(
         awake: KeepAwake::hold("measuring throughput"),
     })
 }
-
-/// What the doctor looks at, of the same settings that a run would use.
-pub fn inputs(settings: &Settings) -> doctor::Inputs {
-    let settings = settings.for_kind(&RunKind::RoundRobin.to_string());
-    let port = |var| settings.int(var).and_then(|port| u16::try_from(port).ok());
-    doctor::Inputs {
-        python: settings.path(Var::Python).map(Path::to_owned),
-        nginx_bin: settings
-            .path(Var::NginxBin)
-            .map(|path| path.to_string_lossy().into_owned()),
-        base_port: port(Var::ServerBasePort).unwrap_or_default(),
-        instances: port(Var::ServerInstances).unwrap_or_default(),
-        nginx_port: port(Var::NginxPort).unwrap_or_default(),
-        folders: dirs::data_dir().into_iter().collect(),
-    }
-}
-

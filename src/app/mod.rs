@@ -8,9 +8,18 @@
 //! `logic()` drains and folds; `ui()` only draws. Drawing code does no parsing, sorting, file
 //! access or locking.
 
+mod backend;
 pub mod board;
 pub mod command;
+mod heat;
+mod heat_panel;
+mod lab;
+mod launch;
 pub mod pages;
 pub mod run_state;
 pub mod theme;
+mod update;
 pub mod widgets;
+
+pub use lab::Lab;
+pub use launch::window;
