@@ -123,9 +123,11 @@ impl Board {
         if matched < by_cell.len() {
             return Self::of_rows(&rows);
         }
-        Self::of_plan(cells, |position| match by_cell.get(&cells[position].index) {
-            Some(row) => (CellState::of_row(row), Some(Arc::clone(row))),
-            None => (CellState::Waiting, None),
+        Self::of_plan(cells, |position| {
+            match by_cell.get(&cells[position].index) {
+                Some(row) => (CellState::of_row(row), Some(Arc::clone(row))),
+                None => (CellState::Waiting, None),
+            }
         })
     }
 
@@ -183,7 +185,11 @@ impl Board {
             if mean <= 0.0 || best.is_some_and(|(_, best)| best.throughput_tps >= mean) {
                 continue;
             }
-            let fastest = valid().copied().max_by(|&a, &b| tps(a).partial_cmp(&tps(b)).unwrap_or(std::cmp::Ordering::Equal));
+            let fastest = valid().copied().max_by(|&a, &b| {
+                tps(a)
+                    .partial_cmp(&tps(b))
+                    .unwrap_or(std::cmp::Ordering::Equal)
+            });
             if let Some(entry) = fastest {
                 best = Some((
                     number,

@@ -357,7 +357,9 @@ impl RunState {
         };
         let (level, why) = match (state, &result.error) {
             (CellState::Failed(_), Some(error)) => (NoticeLevel::Problem, format!(": {error}")),
-            (CellState::Invalid(reason), _) => (NoticeLevel::Warning, format!(", invalid: {reason}")),
+            (CellState::Invalid(reason), _) => {
+                (NoticeLevel::Warning, format!(", invalid: {reason}"))
+            }
             _ => (NoticeLevel::Info, String::new()),
         };
         self.app_line(now, level, &format!("{}: {figure}{why}", result.cell));

@@ -66,10 +66,7 @@ impl Layer {
 
     /// The row's figure in this layer's unit; `None` where it was not measured.
     pub fn value(self, row: &CellRow) -> Option<f64> {
-        let measured = !matches!(
-            row.status,
-            Some(CellStatus::Failed | CellStatus::Skipped)
-        );
+        let measured = !matches!(row.status, Some(CellStatus::Failed | CellStatus::Skipped));
         let throughput = measured.then_some(row.throughput_tps);
         match self {
             Self::Throughput => throughput,

@@ -44,7 +44,9 @@ fn axis(axis: Axis) -> Dimension {
 }
 
 fn fixture(name: &str) -> Board {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/csv").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/csv")
+        .join(name);
     Board::of_run(&library::load(&path).expect("the sample is there"))
 }
 
@@ -90,7 +92,10 @@ fn a_plan_with_nothing_measured_waits_and_names_what_varies() {
         found.name,
         "instances 2, decode concurrency 32, concurrency 16: waiting"
     );
-    assert_eq!(board.label(found.entry), "instances 2, decode concurrency 32, concurrency 16");
+    assert_eq!(
+        board.label(found.entry),
+        "instances 2, decode concurrency 32, concurrency 16"
+    );
     assert_eq!(view.cell(0, 3, 0), None);
     assert!(board.layers().is_empty());
 }
@@ -131,7 +136,10 @@ fn repeats_are_averaged_over_the_valid_ones_and_the_best_is_starred() {
     assert!(eight.best && !one.best);
     assert_eq!(eight.state, CellState::Done);
     assert_eq!(eight.value, Some(900.0));
-    assert_eq!(eight.name, "concurrency 8: 900.0 tokens/s, 1 of 3 repeats, best");
+    assert_eq!(
+        eight.name,
+        "concurrency 8: 900.0 tokens/s, 1 of 3 repeats, best"
+    );
     assert_eq!(view.range, Some((110.0, 900.0)));
     // The star stays where it is in every layer.
     let latency = board.grid(
@@ -141,7 +149,11 @@ fn repeats_are_averaged_over_the_valid_ones_and_the_best_is_starred() {
     );
     assert!(latency.cell(0, 1, 0).expect("measured").best);
     // Repeats as an axis stand apart.
-    let apart = board.grid(&axis(Axis::Concurrency), &Dimension::Repeat, Layer::Throughput);
+    let apart = board.grid(
+        &axis(Axis::Concurrency),
+        &Dimension::Repeat,
+        Layer::Throughput,
+    );
     assert_eq!(apart.rows, ["1", "2", "3"]);
     let invalid = apart.cell(0, 1, 0).expect("measured");
     assert_eq!(
@@ -215,8 +227,18 @@ fn a_sparse_search_leaves_holes() {
 fn an_axis_that_the_run_lacks_gives_no_groups() {
     let board = Board::of_plan(&[cell(0, 1, 8, 1, 1)], |_| (CellState::Waiting, None));
     let concurrency = axis(Axis::Concurrency);
-    assert!(board.grid(&concurrency, &axis(Axis::PromptTokens), Layer::Errors).groups.is_empty());
-    assert!(board.grid(&concurrency, &concurrency, Layer::Errors).groups.is_empty());
+    assert!(
+        board
+            .grid(&concurrency, &axis(Axis::PromptTokens), Layer::Errors)
+            .groups
+            .is_empty()
+    );
+    assert!(
+        board
+            .grid(&concurrency, &concurrency, Layer::Errors)
+            .groups
+            .is_empty()
+    );
     assert_eq!(Board::default().default_axes(), None);
 }
 
@@ -244,7 +266,10 @@ fn the_python_labs_sweep_is_a_grid_of_its_four_axes() {
 fn its_round_robin_sweep_has_two_axes() {
     let board = fixture("round_robin_sweep_20261124_013825.csv");
     let (x, y) = board.default_axes().expect("there are axes");
-    assert_eq!((x.clone(), y.clone()), (axis(Axis::Concurrency), axis(Axis::MaxTokens)));
+    assert_eq!(
+        (x.clone(), y.clone()),
+        (axis(Axis::Concurrency), axis(Axis::MaxTokens))
+    );
     assert!(board.coordinate(0, &axis(Axis::Instances)).is_none());
     let view = board.grid(&x, &y, Layer::Throughput);
     assert_eq!(view.groups[0].cells.iter().flatten().count(), 6);

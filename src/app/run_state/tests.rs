@@ -143,7 +143,10 @@ fn a_run_is_told_from_its_first_server_to_its_end() {
     state.apply(&cell_started(&plan.cells[1], 1));
     let failed = testing::failed(&plan.cells[1]);
     state.apply(&cell_finished(failed, 2, 24.0));
-    assert_eq!(state.board().entries()[1].state, CellState::Failed("memory".to_owned()));
+    assert_eq!(
+        state.board().entries()[1].state,
+        CellState::Failed("memory".to_owned())
+    );
     assert_eq!(state.best(), Some(&best));
 
     state.apply(&cell_started(&plan.cells[2], 2));
@@ -207,7 +210,10 @@ fn missing_readings_are_gaps_and_unknown_sensors_have_no_series() {
         ..MachineSample::default()
     })));
     state.apply(&machine(11.0, None));
-    assert_eq!(state.series()[&Metric::ServerMemoryGb(0)].segments().len(), 3);
+    assert_eq!(
+        state.series()[&Metric::ServerMemoryGb(0)].segments().len(),
+        3
+    );
 }
 
 #[test]
@@ -227,10 +233,18 @@ fn live_figures_stand_on_the_runs_clock_and_stale_ones_are_left_out() {
     state.live(&snapshot(&plan.cells[0], 0.3, Some(70.0)));
     let points = |state: &RunState, metric| -> Vec<(f64, f64)> {
         let series = &state.series()[&metric];
-        series.segments().iter().flatten().map(|p| (p.x, p.y)).collect()
+        series
+            .segments()
+            .iter()
+            .flatten()
+            .map(|p| (p.x, p.y))
+            .collect()
     };
     assert_eq!(points(&state, Metric::TokensPerSecond), [(10.25, 80.0)]);
-    assert_eq!(points(&state, Metric::InFlight), [(10.0, 4.0), (10.25, 4.0)]);
+    assert_eq!(
+        points(&state, Metric::InFlight),
+        [(10.0, 4.0), (10.25, 4.0)]
+    );
     // The machine's clock is ahead of what was guessed.
     state.apply(&machine(12.0, None));
     state.live(&snapshot(&plan.cells[0], 0.75, Some(85.0)));
@@ -294,11 +308,18 @@ fn the_log_names_its_sources_and_is_bounded() {
         .iter()
         .map(|line| format!("{}: {}", line.source, line.text))
         .collect();
-    assert!(texts.contains(&"App: port 8088 is taken".to_owned()), "{texts:?}");
+    assert!(
+        texts.contains(&"App: port 8088 is taken".to_owned()),
+        "{texts:?}"
+    );
     assert!(texts.contains(&"App: Requests go through nginx on port 8090".to_owned()));
     assert!(texts.contains(&"Server 0: killed".to_owned()));
     // Why a cell failed, on lines of their own.
-    let mut problems = state.log().lines().iter().filter(|l| l.level == NoticeLevel::Problem);
+    let mut problems = state
+        .log()
+        .lines()
+        .iter()
+        .filter(|l| l.level == NoticeLevel::Problem);
     assert!(problems.any(|line| line.text.contains("out of memory")));
     for i in 0..log::MAX_LINES + 5 {
         state.log_line(LogSource::Nginx, &format!("line {i}"));
@@ -341,5 +362,9 @@ fn requests_of_the_oldest_cells_are_let_go() {
     let held = |cell| state.result(cell).map(|result| result.requests.len());
     assert_eq!(held(0), Some(0));
     assert_eq!(held(2), Some(MAX_REQUESTS / 2));
-    assert!(state.result(0).is_some_and(|result| result.figures.is_some()));
+    assert!(
+        state
+            .result(0)
+            .is_some_and(|result| result.figures.is_some())
+    );
 }

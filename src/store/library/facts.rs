@@ -86,7 +86,10 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &[Arc<CellRow>]) {
     );
     facts.push("Quantisation", quantisation(&metadata.provenance.model));
     facts.push("Date", Some(date_text(metadata.started_at)));
-    facts.push("Duration", metadata.times.map(|t| Secs(t.total_s).to_string()));
+    facts.push(
+        "Duration",
+        metadata.times.map(|t| Secs(t.total_s).to_string()),
+    );
     facts.push("Ended", ended(metadata, rows.len()));
     let machine = MachineInfo::deserialize(&metadata.provenance.machine).unwrap_or_default();
     facts.push("Chip", chip(&metadata.provenance.machine));

@@ -77,7 +77,9 @@ fn of_legacy(row: LegacyRow) -> CellRow {
         errors,
         status: Some(status),
         flags,
-        extra_axes: pairs::join(axes.map(|(f, v)| (f, if v == "default" { String::new() } else { v }))),
+        extra_axes: pairs::join(
+            axes.map(|(f, v)| (f, if v == "default" { String::new() } else { v })),
+        ),
         max_tokens: row.max_tokens,
         ..CellRow::default()
     }
@@ -88,7 +90,9 @@ pub(super) fn best(opened: &Opened) -> Option<BestCell> {
     let table = &opened.table;
     let throughput = table.column("throughput_tps")?;
     let errors = table.column("errors");
-    let status = table.column("status").filter(|_| opened.origin == Origin::Ours);
+    let status = table
+        .column("status")
+        .filter(|_| opened.origin == Origin::Ours);
     let header: StringRecord = table.header().into();
     let number = |row: usize, column: usize| table.get(row, column)?.trim().parse::<f64>().ok();
     let mut ranked: Option<(f64, usize)> = None;

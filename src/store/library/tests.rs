@@ -28,9 +28,7 @@ fn record(dir: &Path, done: u32, moment: &str) -> PathBuf {
         if let Some(figures) = &mut result.figures {
             figures.throughput_tps = 100.0 * f64::from(cell.load.concurrency);
         }
-        recorder
-            .record(&testing::finished(result))
-            .expect("a row");
+        recorder.record(&testing::finished(result)).expect("a row");
     }
     recorder.files().csv().to_owned()
 }
@@ -77,9 +75,15 @@ fn runs_of_every_lab_are_listed_newest_first() {
     assert_eq!(ours.problem, None);
     let legacy = &runs[1];
     assert_eq!(legacy.origin, Some(Origin::MlxLab));
-    assert_eq!((legacy.done, legacy.total, legacy.unfinished), (24, None, false));
+    assert_eq!(
+        (legacy.done, legacy.total, legacy.unfinished),
+        (24, None, false)
+    );
     assert_eq!(runs[0].kind, Some(RunKind::RoundRobinSweep));
-    assert_eq!(runs[0].best.as_ref().map(|b| b.throughput_tps), Some(1843.6));
+    assert_eq!(
+        runs[0].best.as_ref().map(|b| b.throughput_tps),
+        Some(1843.6)
+    );
 }
 
 #[test]
@@ -98,7 +102,13 @@ fn damaged_files_are_listed_with_what_is_wrong() {
     assert_eq!(torn.done, 2);
     assert!(torn.problem.as_ref().expect("told").contains("not JSON"));
     assert!(!torn.unfinished);
-    assert!(of("empty").problem.as_ref().expect("told").contains("no header"));
+    assert!(
+        of("empty")
+            .problem
+            .as_ref()
+            .expect("told")
+            .contains("no header")
+    );
     assert_eq!(of("other").problem.as_deref(), Some(NOT_KNOWN));
     assert!(of("binary").problem.is_some());
 
@@ -150,7 +160,12 @@ fn other_labs_rows_say_how_their_cells_ended() {
     let states: Vec<_> = killed.rows.iter().map(|row| row.status).collect();
     use crate::engine::event::CellStatus::{Failed, Ok};
     assert_eq!(states, [Some(Ok), Some(Failed), Some(Failed)]);
-    assert!(killed.caution.expect("flagged").contains("were not applied"));
+    assert!(
+        killed
+            .caution
+            .expect("flagged")
+            .contains("were not applied")
+    );
 
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("llama_20260101_000000.csv");
@@ -165,7 +180,10 @@ fn other_labs_rows_say_how_their_cells_ended() {
         llama.rows[1].extra_axes.as_deref(),
         Some("--parallel=4;--batch-size=2048;--ubatch-size=512")
     );
-    assert_eq!(summary(&path).best.map(|best| best.throughput_tps), Some(50.0));
+    assert_eq!(
+        summary(&path).best.map(|best| best.throughput_tps),
+        Some(50.0)
+    );
 }
 
 #[test]

@@ -56,9 +56,9 @@ impl CellTable {
 
     /// Takes a board that has changed, and keeps what it is sorted by.
     pub fn update(&mut self, board: &Board) {
-        let sorted_by = self
-            .sort
-            .and_then(|(column, ascending)| Some((self.columns.get(column)?.content.clone(), ascending)));
+        let sorted_by = self.sort.and_then(|(column, ascending)| {
+            Some((self.columns.get(column)?.content.clone(), ascending))
+        });
         *self = Self::new(board);
         self.sort = sorted_by.and_then(|(content, ascending)| {
             let column = self.columns.iter().position(|c| c.content == content)?;
@@ -260,14 +260,24 @@ impl TableColumn {
             "" => rect.center().y,
             _ => rect.center().y - 7.0,
         };
-        let text = painter.text(egui::pos2(x, first), anchor, &self.name, small.clone(), color);
+        let text = painter.text(
+            egui::pos2(x, first),
+            anchor,
+            &self.name,
+            small.clone(),
+            color,
+        );
         if !self.unit.is_empty() {
             let at = egui::pos2(x, rect.center().y + 7.0);
             painter.text(at, anchor, self.unit, small, weak);
         }
         painter.hline(rect.x_range(), rect.bottom() - 0.5, line);
         if let Some(ascending) = sorted {
-            let x = if left { text.right() + 8.0 } else { text.left() - 8.0 };
+            let x = if left {
+                text.right() + 8.0
+            } else {
+                text.left() - 8.0
+            };
             arrow(ui, egui::pos2(x, first), ascending);
         }
         match &self.content {

@@ -116,11 +116,7 @@ fn subtitle(summary: &RunSummary) -> String {
 }
 
 /// Draws the list; `true` when the filter was edited.
-pub(super) fn show(
-    ui: &mut Ui,
-    page: &mut ResultsPage,
-    actions: &mut Vec<ResultsAction>,
-) -> bool {
+pub(super) fn show(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>) -> bool {
     let filter_changed = header(ui, page, actions);
     let Some(runs) = &page.runs else {
         super::quiet(ui, "Looking for runs...");
@@ -138,16 +134,19 @@ pub(super) fn show(
     let selected = page.selected();
     let mut clicked = None;
     ui.spacing_mut().item_spacing.y = 0.0;
-    ScrollArea::vertical()
-        .auto_shrink(false)
-        .show_rows(ui, ROW_HEIGHT, page.visible.len(), |ui, rows| {
+    ScrollArea::vertical().auto_shrink(false).show_rows(
+        ui,
+        ROW_HEIGHT,
+        page.visible.len(),
+        |ui, rows| {
             for item in page.visible[rows].iter().filter_map(|i| runs.get(*i)) {
                 let chosen = selected == Some(item.summary.path.as_path());
                 if row(ui, item, chosen) {
                     clicked = Some(item.summary.path.clone());
                 }
             }
-        });
+        },
+    );
     actions.extend(clicked.map(ResultsAction::Open));
     filter_changed
 }
@@ -278,12 +277,25 @@ fn texts(ui: &Ui, item: &RunItem, rect: Rect) {
     let at = |y: f32| pos2(columns.title.left(), y);
     let width = columns.title.width();
     cut(ui, at(first), width, &item.title, body.clone(), strong);
-    cut(ui, at(second), width, &item.subtitle, small.clone(), subtitle_color);
+    cut(
+        ui,
+        at(second),
+        width,
+        &item.subtitle,
+        small.clone(),
+        subtitle_color,
+    );
     let painter = ui.painter();
     let right = |x: f32, y: f32, text: &str, font: &FontId, color: Color32| {
         painter.text(pos2(x, y), Align2::RIGHT_CENTER, text, font.clone(), color);
     };
-    right(columns.date_right, first, &item.day, &body, visuals.text_color());
+    right(
+        columns.date_right,
+        first,
+        &item.day,
+        &body,
+        visuals.text_color(),
+    );
     right(columns.date_right, second, &item.time, &small, weak);
     right(columns.best_right, first, &item.best, &body, strong);
     let cells_color = match item.summary.unfinished {

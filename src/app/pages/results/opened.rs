@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use egui::{
-    Align, Button, Color32, ComboBox, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea,
-    Ui, vec2,
+    Align, Button, Color32, ComboBox, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea, Ui,
+    vec2,
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
@@ -122,6 +122,16 @@ impl OpenedRun {
         Some(self.table.copy_text(&self.board, entry))
     }
 
+    /// Figures in the order of the table's rows.
+    #[cfg(test)]
+    pub(super) fn figures_in_order(&self, layer: Layer) -> Vec<f64> {
+        let entries = self.board.entries();
+        let order = self.table.order().iter();
+        order
+            .filter_map(|entry| entries[*entry].value(layer))
+            .collect()
+    }
+
     fn update_view(&mut self) {
         let axes = self.choices.axes.as_ref();
         self.view = axes.map(|(x, y)| self.board.grid(x, y, self.choices.layer));
@@ -209,7 +219,10 @@ fn summary(ui: &mut Ui, opened: &OpenedRun) {
                 ui.spacing_mut().item_spacing.y = 1.0;
                 ui.add_space(3.0);
                 ui.label(RichText::new("tokens/s").strong().small());
-                ui.add(Label::new(RichText::new(format!("Best, at {place}")).weak().small()).truncate());
+                ui.add(
+                    Label::new(RichText::new(format!("Best, at {place}")).weak().small())
+                        .truncate(),
+                );
             });
         });
         ui.add_space(8.0);
