@@ -261,9 +261,12 @@ impl Board {
         };
         let is_repeat = |values: &DimensionValues| values.dimension == Dimension::Repeat;
         let any_varies = self.dimensions.iter().any(|v| v.varies() && !is_repeat(v));
-        let shown = |values: &DimensionValues| match is_repeat(values) {
-            true => with_repeat && values.varies(),
-            false => values.varies() || !any_varies,
+        let shown = |values: &DimensionValues| {
+            if is_repeat(values) {
+                with_repeat && values.varies()
+            } else {
+                values.varies() || !any_varies
+            }
         };
         self.dimensions
             .iter()

@@ -114,7 +114,7 @@ impl Layer {
     /// "354.9 tokens/s", "1 failed request".
     pub fn with_unit(self, value: f64) -> String {
         let unit = match self {
-            Self::Errors if value == 1.0 => "failed request",
+            Self::Errors if self.precise(value) == "1" => "failed request",
             _ => self.unit(),
         };
         format!("{} {unit}", self.precise(value))

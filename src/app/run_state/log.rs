@@ -46,7 +46,7 @@ pub struct RunLog {
 
 impl RunLog {
     /// Of a text with several lines, each becomes one.
-    pub fn push(&mut self, line: LogLine) {
+    pub fn push(&mut self, line: &LogLine) {
         for text in line.text.lines() {
             if self.lines.len() == MAX_LINES {
                 self.lines.pop_front();

@@ -51,12 +51,11 @@ pub(super) fn of(
 ) -> Vec<Fact> {
     let mut facts = Facts::default();
     facts.push("Kind", kind.map(|kind| kind_text(kind).to_owned()));
-    match metadata {
-        Some(metadata) => of_metadata(&mut facts, metadata, rows),
-        None => {
-            facts.push("Date", date.map(date_text));
-            facts.push("Written by", Some(origin_text(origin).to_owned()));
-        }
+    if let Some(metadata) = metadata {
+        of_metadata(&mut facts, metadata, rows);
+    } else {
+        facts.push("Date", date.map(date_text));
+        facts.push("Written by", Some(origin_text(origin).to_owned()));
     }
     let first = rows.first();
     facts.push(

@@ -90,10 +90,7 @@ impl CellTable {
         let Some((column, ascending)) = self.sort else {
             return;
         };
-        let directed = |order: std::cmp::Ordering| match ascending {
-            true => order,
-            false => order.reverse(),
-        };
+        let directed = |order: std::cmp::Ordering| if ascending { order } else { order.reverse() };
         let entries = board.entries();
         match &self.columns[column].content {
             Content::Layer(layer) => {
@@ -240,9 +237,10 @@ impl TableColumn {
         };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &described));
         let visuals = ui.visuals();
-        let color = match sorted.is_some() || response.hovered() {
-            true => visuals.strong_text_color(),
-            false => visuals.text_color(),
+        let color = if sorted.is_some() || response.hovered() {
+            visuals.strong_text_color()
+        } else {
+            visuals.text_color()
         };
         let (weak, line) = (
             visuals.weak_text_color(),
@@ -251,9 +249,10 @@ impl TableColumn {
         let small = egui::TextStyle::Small.resolve(ui.style());
         let left = self.content == Content::State;
         let inner = rect.shrink2(vec2(10.0, 0.0));
-        let (x, anchor) = match left {
-            true => (inner.left(), egui::Align2::LEFT_CENTER),
-            false => (inner.right(), egui::Align2::RIGHT_CENTER),
+        let (x, anchor) = if left {
+            (inner.left(), egui::Align2::LEFT_CENTER)
+        } else {
+            (inner.right(), egui::Align2::RIGHT_CENTER)
         };
         let painter = ui.painter();
         let first = match self.unit {
@@ -326,9 +325,10 @@ impl TableColumn {
 /// A small triangle beside the name of the column that the table is sorted by.
 fn arrow(ui: &Ui, center: egui::Pos2, ascending: bool) {
     let rect = Rect::from_center_size(center, Vec2::splat(6.0));
-    let points = match ascending {
-        true => vec![rect.left_bottom(), rect.right_bottom(), rect.center_top()],
-        false => vec![rect.left_top(), rect.right_top(), rect.center_bottom()],
+    let points = if ascending {
+        vec![rect.left_bottom(), rect.right_bottom(), rect.center_top()]
+    } else {
+        vec![rect.left_top(), rect.right_top(), rect.center_bottom()]
     };
     let color = ui.visuals().strong_text_color();
     let shape = egui::Shape::convex_polygon(points, color, egui::Stroke::NONE);

@@ -298,9 +298,10 @@ fn texts(ui: &Ui, item: &RunItem, rect: Rect) {
     );
     right(columns.date_right, second, &item.time, &small, weak);
     right(columns.best_right, first, &item.best, &body, strong);
-    let cells_color = match item.summary.unfinished {
-        true => visuals.warn_fg_color,
-        false => weak,
+    let cells_color = if item.summary.unfinished {
+        visuals.warn_fg_color
+    } else {
+        weak
     };
     right(columns.best_right, second, &item.cells, &small, cells_color);
 }

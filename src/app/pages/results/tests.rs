@@ -163,7 +163,7 @@ fn a_run_is_selected_and_sorted_by_its_figures() {
     let dir = folder();
     let mut harness = harness(listed(dir.path()), Theme::Dark);
     harness.run();
-    let path = select(&mut harness, "best 1,434.5 tokens/s");
+    let path = select(&mut harness, "best 1,454.3 tokens/s");
     assert_eq!(harness.state().page.selected(), Some(path.as_path()));
     // Flagged, with its best cell in words.
     harness.get_by_label_contains("its decode/prompt axes were not applied");
@@ -306,7 +306,7 @@ fn axes_change_places_and_another_layer_is_shown() {
         .click();
     harness.run();
     harness.get_by_label_contains("concurrency 4: 0.136 s");
-    // The last sixteen wait for the resume, the fourth cell ran out of memory.
+    // The last three wait for the resume, the fourth cell ran out of memory.
     harness.get_by_label("concurrency 8: failed: memory");
     harness.get_by_label("concurrency 128: waiting");
     picture(&mut harness, "results_layer_light.png");
