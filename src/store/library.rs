@@ -160,9 +160,21 @@ pub fn summary(path: &Path) -> RunSummary {
             summary.origin = Some(Origin::Ours);
             summary.unfinished = true;
         }
-        Err(error) => summary.problem = Some(error.to_string()),
+        Err(error) => summary.problem = Some(told_of(path, &error)),
     }
     summary
+}
+
+/// An error in a list that names the file already: the path is left out of it.
+fn told_of(csv: &Path, error: &StoreError) -> String {
+    let json = RunFiles::of(csv).json();
+    let text = error
+        .to_string()
+        .replace(&json.display().to_string(), "its .json")
+        .replace(&csv.display().to_string(), "this file");
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
 }
 
 fn is_unfinished(metadata: Option<&Metadata>, done: usize) -> bool {
@@ -189,7 +201,7 @@ fn metadata(csv: &Path) -> (Option<Box<Metadata>>, Option<String>) {
     match Sidecar::read(&RunFiles::of(csv).json(), csv) {
         Ok(sidecar) => (Some(Box::new(sidecar.metadata)), None),
         Err(StoreError::NoSidecar { .. }) => (None, None),
-        Err(error) => (None, Some(error.to_string())),
+        Err(error) => (None, Some(told_of(csv, &error))),
     }
 }
 

@@ -38,7 +38,7 @@ impl Layer {
             Self::Throughput | Self::PerUser => "tokens/s",
             Self::TtftP50 | Self::TtftP95 | Self::E2eP50 => "s",
             Self::TpotP50 => "ms",
-            Self::Errors => "failed requests",
+            Self::Errors => "requests",
             Self::GpuBusy => "%",
             Self::PeakMemory => "GB",
         }
@@ -115,6 +115,7 @@ impl Layer {
     pub fn with_unit(self, value: f64) -> String {
         let unit = match self {
             Self::Errors if self.precise(value) == "1" => "failed request",
+            Self::Errors => "failed requests",
             _ => self.unit(),
         };
         format!("{} {unit}", self.precise(value))

@@ -21,6 +21,8 @@ struct TableColumn {
     content: Content,
     name: String,
     unit: &'static str,
+    /// The header's two lines; the second is blank where one is enough.
+    lines: [String; 2],
     width: f32,
 }
 
@@ -201,12 +203,18 @@ impl TableColumn {
             Content::Layer(layer) => (layer.name().to_owned(), layer.unit()),
             Content::State => ("State".to_owned(), ""),
         };
+        let lines = match (&content, name.split_once(' ')) {
+            (Content::Dimension(_), Some((first, rest))) => [first.to_owned(), rest.to_owned()],
+            _ => [name.clone(), unit.to_owned()],
+        };
         // Wide enough for its header; figures are shorter than that or than 76 points.
-        let width = (name.chars().count().max(unit.len()) as f32 * 6.6 + 26.0).max(76.0);
+        let longest = lines.iter().map(|line| line.chars().count()).max();
+        let width = (longest.unwrap_or(0) as f32 * 6.6 + 26.0).max(76.0);
         Self {
             content,
             name,
             unit,
+            lines,
             width,
         }
     }
@@ -230,7 +238,7 @@ impl TableColumn {
 
     fn header(&self, ui: &mut Ui, sorted: Option<bool>) -> Response {
         let rect = ui.max_rect();
-        let response = ui.interact(rect, ui.id().with(&self.name), Sense::click());
+        let response = ui.interact(rect, ui.scope_id().with(&self.name), Sense::click());
         let described = match self.unit {
             "" => format!("Sort by {}", self.name),
             unit => format!("Sort by {} ({unit})", self.name),
@@ -255,21 +263,14 @@ impl TableColumn {
             (inner.right(), egui::Align2::RIGHT_CENTER)
         };
         let painter = ui.painter();
-        let first = match self.unit {
-            "" => rect.center().y,
-            _ => rect.center().y - 7.0,
-        };
-        let text = painter.text(
-            egui::pos2(x, first),
-            anchor,
-            &self.name,
-            small.clone(),
-            color,
-        );
-        if !self.unit.is_empty() {
-            let at = egui::pos2(x, rect.center().y + 7.0);
-            painter.text(at, anchor, self.unit, small, weak);
-        }
+        let [first_line, second_line] = &self.lines;
+        let half = if second_line.is_empty() { 0.0 } else { 7.0 };
+        let first = rect.center().y - half;
+        let at = egui::pos2(x, first);
+        let text = painter.text(at, anchor, first_line, small.clone(), color);
+        let at = egui::pos2(x, rect.center().y + half);
+        let second_color = if self.unit.is_empty() { color } else { weak };
+        painter.text(at, anchor, second_line, small, second_color);
         painter.hline(rect.x_range(), rect.bottom() - 0.5, line);
         if let Some(ascending) = sorted {
             let x = if left {

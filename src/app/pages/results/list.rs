@@ -51,6 +51,7 @@ impl RunItem {
             |best| Layer::Throughput.precise(best.throughput_tps),
         );
         let cells = match summary.total {
+            _ if summary.origin.is_none() => String::new(),
             Some(total) => format!("{} of {total} cells", summary.done),
             None if summary.done == 1 => "1 cell".to_owned(),
             None => format!("{} cells", summary.done),
@@ -69,9 +70,10 @@ impl RunItem {
         item.name = item.describe();
         let best_text = item.summary.best.as_ref().map(|best| best.text.as_str());
         item.haystack = format!(
-            "{} {} {}",
+            "{} {} {} {}",
             item.name,
             item.summary.name,
+            item.summary.model.as_deref().unwrap_or_default(),
             best_text.unwrap_or_default()
         )
         .to_lowercase();
@@ -106,8 +108,10 @@ fn subtitle(summary: &RunSummary) -> String {
     if let Some(problem) = &summary.problem {
         return problem.clone();
     }
-    let model = summary.model.as_deref();
-    let known: Vec<&str> = model.into_iter().chain(summary.chip.as_deref()).collect();
+    // The organisation says little, and there is little room.
+    let short = |label: &'_ str| label.rsplit('/').next().unwrap_or(label).to_owned();
+    let model = summary.model.as_deref().map(short);
+    let known: Vec<String> = model.into_iter().chain(summary.chip.clone()).collect();
     match summary.origin {
         _ if !known.is_empty() => known.join(" · "),
         Some(Origin::Ours) | None => summary.name.clone(),
@@ -166,8 +170,8 @@ fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>)
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let open = ui
                         .add(Button::new((ICON_FOLDER_OPEN.rich_text(), "Open...")))
-                        .on_hover_text("Open a CSV of this app or of an older lab");
-                    open.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Open results..."));
+                        .on_hover_text("Open a CSV of this app or of an older lab")
+                        .accessible_name("Open results...");
                     if open.clicked() {
                         actions.push(ResultsAction::OpenFile);
                     }
@@ -178,9 +182,7 @@ fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>)
                 .hint_text("Filter by kind, model, chip or date")
                 .desired_width(f32::INFINITY)
                 .margin(vec2(8.0, 5.0));
-            let field = ui.add(field);
-            field.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Filter runs"));
-            changed = field.changed();
+            changed = ui.add(field).accessible_name("Filter runs").changed();
         });
     changed
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use egui::{
-    Align, Button, Color32, ComboBox, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea, Ui,
-    vec2,
+    Align, Button, Color32, ComboBox, FontId, Frame, Grid, Label, Layout, Margin, RichText,
+    ScrollArea, TextStyle, Ui, vec2,
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
@@ -20,9 +20,9 @@ const MAIN_FACTS: [&str; 8] = [
     "Model",
     "Chip",
     "Date",
+    "Mode",
     "mlx-lm",
     "mlx",
-    "Mode",
     "Written by",
     "Ended",
 ];
@@ -58,6 +58,7 @@ pub(super) struct OpenedRun {
     run: LoadedRun,
     board: Board,
     title: String,
+    main_facts: Vec<Fact>,
     /// The best figure, and where it was measured.
     best: Option<(String, String)>,
     /// Dimensions to choose axes from, those that vary first.
@@ -94,10 +95,16 @@ impl OpenedRun {
         choices.axes = choices.axes.or_else(|| board.default_axes());
         choices.selected = choices.selected.filter(|s| *s < board.entries().len());
         let table = CellTable::new(&board);
+        let main_facts = MAIN_FACTS
+            .iter()
+            .filter_map(|name| run.facts.iter().find(|fact| fact.name == *name))
+            .cloned()
+            .collect();
         let mut opened = Self {
             run,
             board,
             title,
+            main_facts,
             best,
             dimensions,
             layers,
@@ -185,8 +192,10 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
                     RichText::new("Resume").color(on_accent),
                 ))
                 .fill(accent);
-                let resume = ui.add(resume).on_hover_text("Run the cells that are left");
-                named(ui, &resume, "Resume");
+                let resume = ui
+                    .add(resume)
+                    .on_hover_text("Run the cells that are left")
+                    .accessible_name("Resume");
                 if resume.clicked() {
                     actions.push(ResultsAction::Resume(opened.run.path.clone()));
                 }
@@ -202,11 +211,6 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             ui.add(Label::new(RichText::new(name).weak().small()).truncate());
         });
     });
-}
-
-fn named(ui: &Ui, response: &egui::Response, name: &str) {
-    let enabled = ui.is_enabled();
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, name));
 }
 
 /// The best figure, and the facts that tell runs apart.
@@ -227,39 +231,36 @@ fn summary(ui: &mut Ui, opened: &OpenedRun) {
         });
         ui.add_space(8.0);
     }
-    let facts: Vec<&Fact> = opened
-        .run
-        .facts
-        .iter()
-        .filter(|fact| MAIN_FACTS.contains(&fact.name))
-        .collect();
-    fact_columns(ui, &facts);
+    fact_row(ui, &opened.main_facts);
 }
 
-/// Facts in columns of equal width, each with its name above its value.
-fn fact_columns(ui: &mut Ui, facts: &[&Fact]) {
-    const MIN_WIDTH: f32 = 136.0;
-    let width = ui.available_width();
-    let columns = ((width / MIN_WIDTH) as usize).clamp(1, facts.len().clamp(1, 7));
-    let column = width / columns as f32;
-    for row in facts.chunks(columns) {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            for fact in row {
-                ui.allocate_ui_with_layout(
-                    vec2(column, 34.0),
-                    Layout::top_down(Align::Min),
-                    |ui| {
-                        ui.set_width(column - 12.0);
-                        ui.spacing_mut().item_spacing.y = 1.0;
-                        ui.label(RichText::new(fact.name).weak().small());
-                        ui.add(Label::new(&fact.value).truncate());
-                    },
+/// Facts side by side, each with its name above its value.
+fn fact_row(ui: &mut Ui, facts: &[Fact]) {
+    const MAX_WIDTH: f32 = 320.0;
+    let body = TextStyle::Body.resolve(ui.style());
+    let small = TextStyle::Small.resolve(ui.style());
+    let most = MAX_WIDTH.min(ui.available_width());
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(28.0, 6.0);
+        for fact in facts {
+            let wide = |text: &str, font: &FontId| {
+                let galley = ui.painter().layout_no_wrap(
+                    text.to_owned(),
+                    font.clone(),
+                    Color32::PLACEHOLDER,
                 );
-                ui.add_space(12.0);
-            }
-        });
-    }
+                galley.size().x
+            };
+            let width = wide(&fact.value, &body).max(wide(fact.name, &small));
+            let size = vec2(width.ceil().min(most) + 1.0, 34.0);
+            ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+                ui.set_width(size.x);
+                ui.spacing_mut().item_spacing.y = 1.0;
+                ui.label(RichText::new(fact.name).weak().small());
+                ui.add(Label::new(&fact.value).truncate());
+            });
+        }
+    });
 }
 
 /// What to know before trusting a figure, on a tinted ground.
@@ -294,11 +295,8 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
             let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
             let copy = ui
                 .add_enabled(opened.choices.selected.is_some(), copy)
-                .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet");
-            copy.widget_info(|| {
-                let enabled = opened.choices.selected.is_some();
-                egui::WidgetInfo::labeled(egui::Role::Button, enabled, "Copy row")
-            });
+                .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
+                .accessible_name("Copy row");
             if copy.clicked() {
                 actions.extend(opened.copy_text().map(ResultsAction::CopyText));
             }

@@ -218,6 +218,8 @@ fn a_cell_is_selected_and_copied() {
     );
     assert!(lines[1].starts_with("4\t276.9\t69.2\t"), "{text}");
     assert_eq!(lines[0].split('\t').count(), lines[1].split('\t').count());
+    harness.remove_cursor();
+    harness.run();
     picture(&mut harness, "results_ours_light.png");
 }
 
@@ -241,7 +243,11 @@ fn an_unfinished_run_offers_to_go_on_and_a_finished_one_does_not() {
     picture(&mut harness, "results_table_light.png");
     harness.get_by_label("Details").click();
     harness.run();
-    harness.get_by_label("Cut short, 3 cells left");
+    // Beside the figures, and among all that is known.
+    assert_eq!(
+        harness.get_all_by_label("Cut short, 3 cells left").count(),
+        2
+    );
     picture(&mut harness, "results_details_light.png");
     harness.state_mut().actions.clear();
     select(&mut harness, "Round-robin sweep");
