@@ -109,7 +109,10 @@ mod tests {
     fn every_command_is_named_and_explained() {
         for command in AppCommand::iter() {
             let about = command.about();
-            assert!(!about.text.is_empty() && !about.tooltip.is_empty(), "{command:?}");
+            assert!(
+                !about.text.is_empty() && !about.tooltip.is_empty(),
+                "{command:?}"
+            );
         }
     }
 }

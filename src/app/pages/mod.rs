@@ -1,1 +1,3 @@
 //! One module a page of the navigation.
+
+pub mod results;
