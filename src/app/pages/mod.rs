@@ -1,1 +1,4 @@
 //! One module a page of the navigation.
+
+pub mod environment;
+pub mod run;

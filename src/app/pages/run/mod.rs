@@ -1,0 +1,3 @@
+//! The Run page: setting up a run, and watching it.
+
+pub mod form;
