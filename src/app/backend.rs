@@ -54,6 +54,7 @@ pub enum Done {
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
+    PickedFile(Var, PathBuf),
 }
 
 /// A run that the engine has taken on.
@@ -276,6 +277,17 @@ impl Backend {
         self.runtime.spawn(async move {
             if let Some(folder) = picking.await {
                 window.say(Done::PickedModel(folder.path().to_owned()));
+            }
+        });
+    }
+
+    /// A native dialog for a program that a setting names; must be called on the UI thread.
+    pub fn pick_file(&self, var: Var, title: &str) {
+        let picking = rfd::AsyncFileDialog::new().set_title(title).pick_file();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            if let Some(file) = picking.await {
+                window.say(Done::PickedFile(var, file.path().to_owned()));
             }
         });
     }

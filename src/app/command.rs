@@ -16,7 +16,6 @@ pub enum AppCommand {
     ShowResults,
     ShowEnvironment,
     ShowCommand,
-    CopyFigure,
     ResetForm,
     ShortcutSheet,
 }
@@ -63,7 +62,6 @@ impl AppCommand {
                 "The exact command line of every process",
                 None,
             ),
-            Self::CopyFigure => ("Copy", "Copy the selected cell's figures", None),
             Self::ResetForm => ("Reset to defaults", "Undo every edit of the form", None),
             Self::ShortcutSheet => ("Shortcuts", "Every shortcut", None),
         };

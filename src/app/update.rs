@@ -114,7 +114,7 @@ impl Lab {
         let mut plan = plan.clone();
         plan.results_dir = self.results_dir();
         let cancel = CancellationToken::new();
-        self.backend.start(settings, plan, cancel.clone());
+        self.backend.start(settings.clone(), plan, cancel.clone());
         self.preparing = Some(cancel);
         self.run = Some(RunView::new(RunState::new()));
         self.page = Page::Run;
@@ -223,6 +223,10 @@ impl Lab {
                 Ok(run) => self.results.set_opened(*run),
                 Err(problem) => self.results.set_problem(&path, problem),
             },
+            Done::PickedFile(var, path) => {
+                self.form.set(var, &path.to_string_lossy());
+                self.look();
+            }
             Done::PickedModel(path) | Done::PickedResults(path) => self.open(&path),
         }
     }
@@ -244,6 +248,8 @@ impl Lab {
     pub(super) fn environment_action(&mut self, action: EnvironmentAction) {
         match action {
             EnvironmentAction::Refresh => self.look(),
+            EnvironmentAction::PickPython => self.backend.pick_file(Var::Python, "Choose a Python"),
+            EnvironmentAction::PickNginx => self.backend.pick_file(Var::NginxBin, "Choose nginx"),
             EnvironmentAction::ChoosePython(path) => {
                 self.form.set(Var::Python, &path.to_string_lossy());
                 self.look();

@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use self::failure::Usage;
 use self::run::Out;
@@ -125,6 +125,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
     use clap::error::ErrorKind;
 
     use super::*;

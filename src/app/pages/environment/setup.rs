@@ -37,6 +37,11 @@ impl Setup {
         &self.state
     }
 
+    /// What is being done, as a sentence.
+    pub fn step(&self) -> &str {
+        &self.step
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(self.state, SetupState::Running { .. })
     }

@@ -15,7 +15,7 @@ use self::form::{FormAction, FormModel};
 use crate::app::board::Board;
 use crate::app::command::AppCommand;
 use crate::app::heat_panel::HeatPanel;
-use crate::app::pages::results::CellTable;
+use crate::app::pages::results::cell_table::CellTable;
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
 

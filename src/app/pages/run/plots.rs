@@ -91,7 +91,7 @@ impl Plots {
     }
 
     pub fn show(&self, ui: &mut Ui) {
-        let group = Id::new("run plots");
+        let group = Id::unique("run plots");
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             for ((title, unit, _, empty), series) in ROWS.iter().zip(&self.rows) {
                 TimePlot {

@@ -12,7 +12,7 @@ use super::summary::{CommandLine, Summary};
 use crate::models::memory::Judgement;
 use crate::plan::estimate::Pace;
 use crate::plan::{KnownFlags, ModelRef, Plan, RunKind};
-use crate::settings::{SavedSettings, Var, table};
+use crate::settings::{SavedSettings, Settings, Var, table};
 
 /// What the form is told of this machine. After a change: [`FormModel::update`].
 #[derive(Debug, Clone, Default)]
@@ -84,6 +84,8 @@ pub struct FormModel {
     pub(super) blocked: Option<String>,
     pub(super) model_text: String,
     pub(super) plan: Option<Plan>,
+    /// The effective settings, while none of them is wrong.
+    pub(super) settings: Option<Settings>,
     pub(super) summary: Option<Summary>,
     /// `Some` while the window is open.
     pub(super) commands: Option<Vec<CommandLine>>,
@@ -120,6 +122,7 @@ impl FormModel {
             blocked: None,
             model_text: String::new(),
             plan: None,
+            settings: None,
             summary: None,
             commands: None,
             script: String::new(),
@@ -188,6 +191,11 @@ impl FormModel {
     /// where [`FormModel::set_resolved`] has not said yet.
     pub fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()
+    }
+
+    /// The effective settings of [`FormModel::plan`].
+    pub fn settings(&self) -> Option<&Settings> {
+        self.settings.as_ref()
     }
 
     /// Why Start does nothing; `None` where it starts [`FormModel::plan`].

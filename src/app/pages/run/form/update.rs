@@ -38,6 +38,7 @@ impl FormModel {
             saved: self.facts.saved.clone(),
         });
         let settings = settings.for_kind(&kind.to_string());
+        self.settings = setting_errors.is_empty().then(|| settings.clone());
         let mut found: Vec<Problem> = override_errors
             .iter()
             .chain(&setting_errors)
