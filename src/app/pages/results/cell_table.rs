@@ -141,6 +141,11 @@ impl CellTable {
         let mut sort_column = None;
         ScrollArea::horizontal().show(ui, |ui| {
             ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
+            // A tint, as in the list of runs: figures stay as readable as in other rows.
+            let text = ui.visuals().text_color();
+            let selection = &mut ui.visuals_mut().selection;
+            selection.bg_fill = selection.bg_fill.gamma_multiply(0.35);
+            selection.stroke.color = text;
             let mut table = TableBuilder::new(ui)
                 .id_salt("cells")
                 .striped(false)
@@ -209,7 +214,11 @@ impl TableColumn {
         };
         // Wide enough for its header; figures are shorter than that or than 76 points.
         let longest = lines.iter().map(|line| line.chars().count()).max();
-        let width = (longest.unwrap_or(0) as f32 * 6.6 + 26.0).max(76.0);
+        let width = match content {
+            // "invalid: too many errors"
+            Content::State => 176.0,
+            _ => (longest.unwrap_or(0) as f32 * 6.6 + 26.0).max(76.0),
+        };
         Self {
             content,
             name,
@@ -300,9 +309,10 @@ impl TableColumn {
             (Content::State, CellState::Invalid(_)) => {
                 RichText::new(text).color(visuals.warn_fg_color)
             }
-            (Content::State, _) => RichText::new(text).weak(),
+            (Content::State, _) | (Content::Layer(_), CellState::Invalid(_)) => {
+                RichText::new(text).weak()
+            }
             (Content::Layer(Layer::Throughput), _) => RichText::new(text).strong(),
-            (Content::Layer(_), CellState::Invalid(_)) => RichText::new(text).weak(),
             _ => RichText::new(text),
         };
         if self.content == Content::State {
