@@ -302,7 +302,12 @@ impl TableColumn {
         let text = self.text(board, entry);
         let is_best = board.best().is_some_and(|best| best.entry == entry);
         let visuals = ui.visuals();
+        let is_throughput = self.content == Content::Layer(Layer::Throughput);
         let text = match (&self.content, &found.state) {
+            // Where the state's own column is out of sight, an empty row still says why it is.
+            (_, CellState::Failed(_)) if is_throughput && text.is_empty() => {
+                RichText::new("failed").color(visuals.error_fg_color)
+            }
             (Content::State, CellState::Failed(_)) => {
                 RichText::new(text).color(visuals.error_fg_color)
             }
@@ -324,7 +329,7 @@ impl TableColumn {
         }
         ui.add_space(10.0);
         ui.add(Label::new(text).selectable(false));
-        if is_best && self.content == Content::Layer(Layer::Throughput) {
+        if is_best && is_throughput {
             ui.add_space(4.0);
             let star = ICON_STAR.rich_text().size(13.0);
             ui.add(Label::new(star.color(ui.visuals().hyperlink_color)).selectable(false))
