@@ -141,6 +141,11 @@ impl CellTable {
         let mut sort_column = None;
         ScrollArea::horizontal().show(ui, |ui| {
             ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
+            // A tint, as in the list of runs: figures stay as readable as in other rows.
+            let text = ui.visuals().text_color();
+            let selection = &mut ui.visuals_mut().selection;
+            selection.bg_fill = selection.bg_fill.gamma_multiply(0.35);
+            selection.stroke.color = text;
             let mut table = TableBuilder::new(ui)
                 .id_salt("cells")
                 .striped(false)
@@ -209,7 +214,11 @@ impl TableColumn {
         };
         // Wide enough for its header; figures are shorter than that or than 76 points.
         let longest = lines.iter().map(|line| line.chars().count()).max();
-        let width = (longest.unwrap_or(0) as f32 * 6.6 + 26.0).max(76.0);
+        let width = match content {
+            // "invalid: too many errors"
+            Content::State => 176.0,
+            _ => (longest.unwrap_or(0) as f32 * 6.6 + 26.0).max(76.0),
+        };
         Self {
             content,
             name,
@@ -293,16 +302,22 @@ impl TableColumn {
         let text = self.text(board, entry);
         let is_best = board.best().is_some_and(|best| best.entry == entry);
         let visuals = ui.visuals();
+        let is_throughput = self.content == Content::Layer(Layer::Throughput);
         let text = match (&self.content, &found.state) {
+            // Where the state's own column is out of sight, an empty row still says why it is.
+            (_, CellState::Failed(_)) if is_throughput && text.is_empty() => {
+                RichText::new("failed").color(visuals.error_fg_color)
+            }
             (Content::State, CellState::Failed(_)) => {
                 RichText::new(text).color(visuals.error_fg_color)
             }
             (Content::State, CellState::Invalid(_)) => {
                 RichText::new(text).color(visuals.warn_fg_color)
             }
-            (Content::State, _) => RichText::new(text).weak(),
+            (Content::State, _) | (Content::Layer(_), CellState::Invalid(_)) => {
+                RichText::new(text).weak()
+            }
             (Content::Layer(Layer::Throughput), _) => RichText::new(text).strong(),
-            (Content::Layer(_), CellState::Invalid(_)) => RichText::new(text).weak(),
             _ => RichText::new(text),
         };
         if self.content == Content::State {
@@ -314,7 +329,7 @@ impl TableColumn {
         }
         ui.add_space(10.0);
         ui.add(Label::new(text).selectable(false));
-        if is_best && self.content == Content::Layer(Layer::Throughput) {
+        if is_best && is_throughput {
             ui.add_space(4.0);
             let star = ICON_STAR.rich_text().size(13.0);
             ui.add(Label::new(star.color(ui.visuals().hyperlink_color)).selectable(false))

@@ -315,5 +315,11 @@ fn axes_change_places_and_another_layer_is_shown() {
     // The last three wait for the resume, the fourth cell ran out of memory.
     harness.get_by_label("concurrency 8: failed: memory");
     harness.get_by_label("concurrency 128: waiting");
+    // The smallest window.
+    harness.set_size(vec2(1000.0, 640.0));
+    harness.run();
     picture(&mut harness, "results_layer_light.png");
+    harness.get_by_label("Table").click();
+    harness.run();
+    picture(&mut harness, "results_small_light.png");
 }
