@@ -129,7 +129,7 @@ pub static DARK: Palette = Palette {
     control_pressed: rgb(0x26_262C),
     text: rgb(0xEC_ECF0),
     text_secondary: rgb(0xA6_A6B0),
-    text_tertiary: rgb(0x84_848F),
+    text_tertiary: rgb(0x90_909B),
     hairline: rgb(0x2E_2E35),
     outline: rgb(0x42_424C),
     accent: rgb(0x3A_6FE2),

@@ -2,7 +2,7 @@
 
 use egui::{
     Align, Align2, Button, CornerRadius, Frame, InnerResponse, Label, Layout, Margin, Response,
-    RichText, Sense, Stroke, Ui, vec2,
+    RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 
@@ -77,17 +77,18 @@ pub fn icon(icon: MaterialIcon, size: f32) -> RichText {
 /// A word in a tinted pill.
 pub fn badge(ui: &mut Ui, text: &str, tone: Tone) -> Response {
     let palette = palette(ui);
-    Frame::new()
-        .fill(palette.tint(tone))
-        .corner_radius(CornerRadius::same(rounding::CONTROL))
-        .inner_margin(Margin::symmetric(7, 2))
-        .show(ui, |ui| {
-            let text = RichText::new(text)
-                .font(font::medium(11.0))
-                .color(palette.tone(tone));
-            ui.add(Label::new(text).extend())
-        })
-        .inner
+    let colour = palette.tone(tone);
+    let galley = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), font::medium(11.0), colour);
+    // One rectangle, so that it wraps and aligns as a word does.
+    let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(14.0, 6.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    let corner = CornerRadius::same(rounding::CONTROL);
+    let painter = ui.painter();
+    painter.rect_filled(rect, corner, palette.tint(tone));
+    painter.galley(rect.center() - galley.size() / 2.0, galley, colour);
+    response
 }
 
 /// What stands where data will be: an icon, what is missing, and what to do about it.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use egui::{Label, Response, RichText, Stroke, TextEdit, Ui, accesskit::Invalid, vec2};
 
-use crate::app::theme::{font, palette};
+use crate::app::theme::{font, palette, space};
 
 /// What a list was understood as; made where it is parsed, not where it is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub fn list_field(
                 node.push_described_by(below.id.accesskit_id());
             });
         }
+        ui.add_space(space::XS);
         response
     })
     .inner

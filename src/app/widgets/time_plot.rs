@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{Id, RichText, Role, Sense, Ui, WidgetInfo, vec2};
-use egui_material_icons::icons::ICON_SHOW_CHART;
+use egui::{CornerRadius, Id, Label, Rangef, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use egui_plot::{
-    AxisHints, HPlacement, HoverPosition, Line, Plot, PlotPoint, PlotPoints, Points, Span,
+    AxisHints, GridInput, GridMark, HPlacement, HoverPosition, Line, Plot, PlotPoint, PlotPoints,
+    Points, Span,
 };
 
-use crate::app::theme::{self, Palette, font, palette, space};
+use crate::app::theme::{self, Palette, font, palette, rounding, space};
 
 use super::short_figure;
 
@@ -107,11 +107,17 @@ impl TimePlot<'_> {
             ui.spacing_mut().item_spacing.y = space::XS;
             self.heading(ui, palette);
             if self.series.iter().all(TimeSeries::is_empty) {
-                let size = vec2(ui.available_width(), self.height - HEADING_HEIGHT);
-                ui.allocate_ui(size, |ui| {
-                    ui.set_min_size(size);
-                    theme::empty_state(ui, ICON_SHOW_CHART, "No samples", self.empty);
-                });
+                let size = vec2(
+                    ui.available_width(),
+                    self.height - HEADING_HEIGHT - space::XS,
+                );
+                let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+                let corner = CornerRadius::same(rounding::CONTROL);
+                ui.painter().rect_filled(rect, corner, palette.sunken);
+                let text = RichText::new(self.empty)
+                    .small()
+                    .color(palette.text_secondary);
+                ui.put(rect, Label::new(text));
             } else {
                 self.plot(ui, palette);
             }
@@ -194,6 +200,7 @@ impl TimePlot<'_> {
         let y_axis = AxisHints::new_y()
             .formatter(|mark, _: &RangeInclusive<f64>| short_figure(mark.value))
             .placement(HPlacement::Left)
+            .label_spacing(Rangef::new(10.0, 20.0))
             .min_thickness(Y_AXIS_WIDTH)
             .tick_label_font(tick.font)
             .tick_label_color(tick.colour);
@@ -209,9 +216,12 @@ impl TimePlot<'_> {
             .allow_scroll([true, false])
             .allow_boxed_zoom(false)
             .include_y(0.0)
-            .set_margin_fraction(vec2(0.0, 0.08))
+            .set_margin_fraction(vec2(0.0, 0.06))
             .show_background(false)
-            .grid_color(palette.text_tertiary)
+            .x_grid_spacer(|grid| marks(&grid, time_step(10.0 * grid.base_step_size)))
+            .y_grid_spacer(|grid| marks(&grid, round_step(3.0 * grid.base_step_size)))
+            .grid_color(palette.hairline)
+            .grid_fade(0.0)
             .cursor_color(palette.outline)
             .label_formatter(hover)
             .show(ui, move |plot| {
@@ -250,6 +260,47 @@ struct FontTick {
 
 fn colour(palette: &Palette, series: &TimeSeries) -> egui::Color32 {
     palette.series[series.colour % palette.series.len()]
+}
+
+/// Evenly spaced marks over the visible range. The plot's own would be powers of ten, which are
+/// too few for a low plot and odd for time.
+fn marks(grid: &GridInput, step: f64) -> Vec<GridMark> {
+    let (from, to) = grid.bounds;
+    if !(step.is_finite() && step > 0.0 && (to - from) / step < 1000.0) {
+        return Vec::new();
+    }
+    let (first, last) = ((from / step).ceil() as i64, (to / step).floor() as i64);
+    (first..=last)
+        .map(|i| GridMark {
+            value: i as f64 * step,
+            step_size: step,
+        })
+        .collect()
+}
+
+/// At least `least_s`, and what people count time in.
+fn time_step(least_s: f64) -> f64 {
+    const STEPS_S: [f64; 14] = [
+        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+    ];
+    if least_s < 1.0 {
+        return round_step(least_s);
+    }
+    let of_hours = || round_step(least_s / 3600.0) * 3600.0;
+    STEPS_S
+        .into_iter()
+        .find(|step| *step >= least_s)
+        .unwrap_or_else(of_hours)
+}
+
+/// At least `least`: 1, 2 or 5 times a power of ten.
+fn round_step(least: f64) -> f64 {
+    let decade = 10f64.powf(least.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade);
+    steps
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(least)
 }
 
 /// "45 s", "2:05", "1:02:05": a place on the axis, not a duration to read aloud.
@@ -344,6 +395,29 @@ mod tests {
         assert_eq!(names(15.0..=22.0), ["cell 1", "cell 2"]);
         assert!(names(0.0..=10_000.0).is_empty());
         assert!(names(-50.0..=-10.0).is_empty());
+    }
+
+    #[test]
+    fn steps_of_the_axes_are_round_and_never_finer_than_asked() {
+        let near = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-9;
+        for (least, time, round) in [
+            (0.3, 0.5, 0.5),
+            (7.0, 10.0, 10.0),
+            (11.0, 15.0, 20.0),
+            (70.0, 120.0, 100.0),
+            (9_000.0, 18_000.0, 10_000.0),
+        ] {
+            assert!(
+                near(time_step(least), time),
+                "{least}: {}",
+                time_step(least)
+            );
+            assert!(
+                near(round_step(least), round),
+                "{least}: {}",
+                round_step(least)
+            );
+        }
     }
 
     #[test]

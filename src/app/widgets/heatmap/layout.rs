@@ -71,8 +71,14 @@ impl Layout {
             vec2(width / columns as f32 - GAP, height / rows as f32 - GAP)
         };
         let worth = |per_line: &usize| {
-            let cell = room(*per_line).min(MAX_CELL);
-            (cell.x / MIN_CELL.x).min(cell.y / MIN_CELL.y)
+            let cell = room(*per_line).min(MAX_CELL) / MIN_CELL;
+            // Scrolling down is usual, scrolling sideways is a nuisance.
+            let sideways = if *per_line > 1 && cell.x < 1.0 {
+                -100.0
+            } else {
+                0.0
+            };
+            sideways + cell.min_elem()
         };
         // Grids beside each other where it makes no difference: people compare along a line.
         let per_line = (1..=grids)
@@ -80,7 +86,7 @@ impl Layout {
             .unwrap_or(1);
         let room = room(per_line).clamp(MIN_CELL, MAX_CELL);
         // Neither pillars nor planks.
-        let height = room.y.min((0.6 * room.x).max(MIN_CELL.y));
+        let height = room.y.min((0.85 * room.x).max(MIN_CELL.y));
         let width = room.x.min((3.2 * height).max(MIN_CELL.x));
         let cell = vec2(width, height).floor();
 

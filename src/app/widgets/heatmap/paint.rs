@@ -223,13 +223,20 @@ pub(super) fn ring(painter: &Painter, rect: Rect, palette: &Palette, focused: bo
 
 /// On the corner of the best cell.
 pub(super) fn star(painter: &Painter, rect: Rect, palette: &Palette) {
-    let at = rect.right_top() + vec2(-1.5, 1.5);
-    painter.circle(at, 7.5, palette.text, Stroke::new(1.5, palette.surface));
+    // A small cell needs its corner for the figure.
+    let (out, radius) = if rect.width() < ROOM_FOR_WORDS {
+        (1.5, 5.5)
+    } else {
+        (-1.5, 7.5)
+    };
+    let at = rect.right_top() + vec2(out, -out);
+    painter.circle(at, radius, palette.text, Stroke::new(1.5, palette.surface));
+    let font = font::icon(radius * 1.5);
     painter.text(
         at,
         Align2::CENTER_CENTER,
         ICON_STAR.codepoint,
-        font::icon(11.0),
+        font,
         palette.surface,
     );
 }
