@@ -258,8 +258,7 @@ impl Lab {
     }
 
     fn results_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {
-        let mut no_grid = |_: &mut Ui, _: &super::board::GridView, _: &mut Option<usize>| {};
-        for action in results::show(ui, &mut self.results, &mut no_grid) {
+        for action in results::show(ui, &mut self.results) {
             self.results_action(ui.ctx(), action);
         }
         Vec::new()

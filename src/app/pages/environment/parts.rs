@@ -2,7 +2,8 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Button, Color32, CornerRadius, Frame, Label, Margin, Response, RichText, Ui, WidgetInfo, vec2,
+    Align, Align2, Button, Color32, CornerRadius, FontId, Frame, Label, Layout, Margin, Response,
+    RichText, Sense, TextStyle, Ui, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_ERROR, ICON_WARNING};
@@ -22,7 +23,8 @@ pub(super) fn card<R>(ui: &mut Ui, title: &str, body: impl FnOnce(&mut Ui) -> R)
         .inner_margin(Margin::symmetric(14, 12))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            body(ui)
+            // Columns would stretch every button over their width.
+            ui.with_layout(Layout::top_down(Align::Min), body).inner
         })
         .inner;
     ui.add_space(18.0);
@@ -74,8 +76,16 @@ pub(super) fn level(ui: &mut Ui, level: Level) {
         Level::Warning => (ICON_WARNING, "warning"),
         Level::Problem => (ICON_ERROR, "problem"),
     };
-    let text = icon.rich_text().size(17.0).color(colour(ui, level));
-    let response = ui.add(Label::new(text).selectable(false));
+    // As high as the text beside it, so that both stand on one line.
+    let height = ui.text_style_height(&TextStyle::Body);
+    let (rect, response) = ui.allocate_exact_size(vec2(18.0, height), Sense::hover());
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        icon.codepoint,
+        FontId::new(16.0, icon.font_family()),
+        colour(ui, level),
+    );
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
     response.on_hover_text(word);
 }

@@ -24,6 +24,8 @@ pub(super) fn show(ui: &mut Ui, page: &EnvironmentPage, actions: &mut Vec<Enviro
             None => {
                 caption(ui, "Pythons are listed once this machine was looked at.");
             }
+            // Then the problem says what to do.
+            Some(lines) if lines.is_empty() && page.python_problem.is_some() => {}
             Some(lines) if lines.is_empty() => {
                 caption(
                     ui,
@@ -84,7 +86,8 @@ fn row(
                     let text = RichText::new(format!("{what} {version}")).size(CAPTION_SIZE);
                     ui.label(if usable { text } else { text.weak() });
                 }
-                ui.label(RichText::new(&line.origin).size(CAPTION_SIZE).weak());
+                let origin = RichText::new(&line.origin).size(CAPTION_SIZE).weak();
+                ui.add(Label::new(origin).extend());
             });
         });
     });

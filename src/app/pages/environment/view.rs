@@ -20,7 +20,7 @@ pub fn show(ui: &mut Ui, page: &EnvironmentPage) -> Vec<EnvironmentAction> {
     CentralPanel::no_frame().show(ui, |ui| {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             margin.show(ui, |ui| {
-                ui.set_max_width(WIDEST);
+                ui.set_max_width(WIDEST.min(ui.available_width()));
                 heading(ui, page, &mut actions);
                 ui.add_space(16.0);
                 body(ui, page, &mut actions);

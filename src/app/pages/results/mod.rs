@@ -15,7 +15,6 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 use self::list::RunItem;
 use self::opened::OpenedRun;
-use crate::app::board::GridView;
 use crate::store::library::{LoadedRun, RunSummary};
 
 /// What the page asks for.
@@ -31,9 +30,6 @@ pub enum ResultsAction {
     Resume(PathBuf),
     CopyText(String),
 }
-
-/// Draws a grid and lets a cell be selected, by position in the board's entries.
-pub type ShowGrid<'a> = &'a mut dyn FnMut(&mut Ui, &GridView, &mut Option<usize>);
 
 /// What stands on the right.
 #[derive(Debug, Default)]
@@ -72,8 +68,8 @@ impl ResultsPage {
 
     pub fn set_opened(&mut self, run: LoadedRun) {
         // Read again after it grew: what was chosen stays chosen.
-        let before = match &self.shown {
-            Shown::Run(opened) if opened.path() == run.path => Some(opened.choices()),
+        let before = match std::mem::take(&mut self.shown) {
+            Shown::Run(opened) if opened.path() == run.path => Some(opened.into_choices()),
             _ => None,
         };
         self.shown = Shown::Run(Box::new(OpenedRun::new(run, before)));
@@ -115,7 +111,7 @@ impl ResultsPage {
 }
 
 /// Draws the page and gives what the user asked for.
-pub fn show(ui: &mut Ui, page: &mut ResultsPage, show_grid: ShowGrid<'_>) -> Vec<ResultsAction> {
+pub fn show(ui: &mut Ui, page: &mut ResultsPage) -> Vec<ResultsAction> {
     let mut actions = Vec::new();
     let fill = ui.visuals().panel_fill;
     Panel::left("results_list")
@@ -139,7 +135,7 @@ pub fn show(ui: &mut Ui, page: &mut ResultsPage, show_grid: ShowGrid<'_>) -> Vec
                 ui.add_space(8.0);
                 opened::banner(ui, problem);
             }
-            Shown::Run(opened) => opened::show(ui, opened, show_grid, &mut actions),
+            Shown::Run(opened) => opened::show(ui, opened, &mut actions),
         });
     if let Some(ResultsAction::Open(path)) = actions
         .iter()

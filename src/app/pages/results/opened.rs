@@ -9,8 +9,9 @@ use egui::{
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
 use super::cell_table::CellTable;
-use super::{ResultsAction, ShowGrid, file_name};
-use crate::app::board::{Board, Dimension, GridView, Layer};
+use super::{ResultsAction, file_name};
+use crate::app::board::{Board, Layer};
+use crate::app::heat_panel::HeatPanel;
 use crate::store::library::{Fact, LoadedRun, kind_text};
 
 /// Damaged lines that the details list; the file itself has the rest.
@@ -44,12 +45,10 @@ impl Tab {
 }
 
 /// What the user chose to see of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Choices {
     tab: Tab,
-    axes: Option<(Dimension, Dimension)>,
-    layer: Layer,
-    selected: Option<usize>,
+    heat: HeatPanel,
 }
 
 /// A run with everything that is drawn of it.
@@ -61,11 +60,7 @@ pub(super) struct OpenedRun {
     main_facts: Vec<Fact>,
     /// The best figure, and where it was measured.
     best: Option<(String, String)>,
-    /// Dimensions to choose axes from, those that vary first.
-    dimensions: Vec<Dimension>,
-    layers: Vec<Layer>,
     choices: Choices,
-    view: Option<GridView>,
     table: CellTable,
 }
 
@@ -79,53 +74,35 @@ impl OpenedRun {
             let figure = Layer::Throughput.precise(best.throughput_tps);
             (figure, board.label(best.entry))
         });
-        let dimensions: Vec<Dimension> = board
-            .dimensions()
-            .into_iter()
-            .map(|values| values.dimension.clone())
-            .filter(|dimension| *dimension != Dimension::Repeat)
-            .collect();
-        let layers = board.layers();
-        let mut choices = before.unwrap_or(Choices {
-            tab: Tab::default(),
-            axes: None,
-            layer: Layer::Throughput,
-            selected: board.best().map(|best| best.entry),
-        });
-        choices.axes = choices.axes.or_else(|| board.default_axes());
-        choices.selected = choices.selected.filter(|s| *s < board.entries().len());
+        let mut choices = before.unwrap_or_default();
+        choices.heat.update(&board);
         let table = CellTable::new(&board);
         let main_facts = MAIN_FACTS
             .iter()
             .filter_map(|name| run.facts.iter().find(|fact| fact.name == *name))
             .cloned()
             .collect();
-        let mut opened = Self {
+        Self {
             run,
             board,
             title,
             main_facts,
             best,
-            dimensions,
-            layers,
             choices,
-            view: None,
             table,
-        };
-        opened.update_view();
-        opened
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.run.path
     }
 
-    pub(super) fn choices(&self) -> Choices {
-        self.choices.clone()
+    pub(super) fn into_choices(self) -> Choices {
+        self.choices
     }
 
     pub(super) fn copy_text(&self) -> Option<String> {
-        let entry = self.choices.selected?;
+        let entry = self.choices.heat.selected?;
         Some(self.table.copy_text(&self.board, entry))
     }
 
@@ -139,16 +116,11 @@ impl OpenedRun {
             .collect()
     }
 
-    fn update_view(&mut self) {
-        let axes = self.choices.axes.as_ref();
-        self.view = axes.map(|(x, y)| self.board.grid(x, y, self.choices.layer));
-    }
 }
 
 pub(super) fn show(
     ui: &mut Ui,
     opened: &mut OpenedRun,
-    show_grid: ShowGrid<'_>,
     actions: &mut Vec<ResultsAction>,
 ) {
     title_row(ui, opened, actions);
@@ -166,7 +138,10 @@ pub(super) fn show(
     tabs(ui, opened, actions);
     ui.add_space(6.0);
     match opened.choices.tab {
-        Tab::Heatmap => heatmap(ui, opened, show_grid),
+        Tab::Heatmap => {
+            let OpenedRun { board, choices, .. } = opened;
+            choices.heat.show(ui, board);
+        }
         Tab::Table => {
             let OpenedRun {
                 table,
@@ -174,7 +149,7 @@ pub(super) fn show(
                 choices,
                 ..
             } = opened;
-            table.show(ui, board, &mut choices.selected);
+            table.show(ui, board, &mut choices.heat.selected);
         }
         Tab::Details => details(ui, opened),
     }
@@ -294,7 +269,7 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
             }
             let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
             let copy = ui
-                .add_enabled(opened.choices.selected.is_some(), copy)
+                .add_enabled(opened.choices.heat.selected.is_some(), copy)
                 .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
                 .accessible_name("Copy row");
             if copy.clicked() {
@@ -302,64 +277,6 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
             }
         });
     });
-}
-
-fn heatmap(ui: &mut Ui, opened: &mut OpenedRun, show_grid: ShowGrid<'_>) {
-    if choose(ui, opened) {
-        opened.update_view();
-    }
-    ui.add_space(6.0);
-    match &opened.view {
-        Some(view) => show_grid(ui, view, &mut opened.choices.selected),
-        None => super::quiet(ui, "This file has no cells to show"),
-    }
-}
-
-/// Axes and layer; `true` when another was chosen.
-fn choose(ui: &mut Ui, opened: &mut OpenedRun) -> bool {
-    let Choices { axes, layer, .. } = &mut opened.choices;
-    let Some((x, y)) = axes else {
-        return false;
-    };
-    let before = (x.clone(), y.clone(), *layer);
-    ui.horizontal_wrapped(|ui| {
-        dropdown(ui, "Layer", layer, &opened.layers, |layer| {
-            layer.name().to_owned()
-        });
-        dropdown(ui, "Across", x, &opened.dimensions, ToString::to_string);
-        dropdown(ui, "Down", y, &opened.dimensions, ToString::to_string);
-    });
-    let (old_x, old_y, old_layer) = before;
-    // An axis that is taken changes places with the other.
-    if x == y {
-        if *x == old_x {
-            *x = old_y.clone();
-        } else {
-            *y = old_x.clone();
-        }
-    }
-    *x != old_x || *y != old_y || *layer != old_layer
-}
-
-fn dropdown<T: Clone + PartialEq>(
-    ui: &mut Ui,
-    name: &str,
-    chosen: &mut T,
-    all: &[T],
-    text: impl Fn(&T) -> String,
-) {
-    let label = ui.label(RichText::new(name).weak());
-    let shown = text(chosen);
-    ComboBox::from_id_salt(name)
-        .selected_text(shown)
-        .show_ui(ui, |ui| {
-            for option in all {
-                ui.selectable_value(chosen, option.clone(), text(option));
-            }
-        })
-        .response
-        .labelled_by(label.id);
-    ui.add_space(8.0);
 }
 
 fn details(ui: &mut Ui, opened: &OpenedRun) {

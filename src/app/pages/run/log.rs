@@ -29,7 +29,7 @@ impl LogView {
             .lines()
             .iter()
             .map(|line| {
-                let time = line.time.with_time_zone(jiff::tz::TimeZone::system());
+                let time = line.time.to_zoned_datetime(jiff::tz::TimeZone::system());
                 let text = format!("{}  {}  {}", time.strftime("%H:%M:%S"), line.source, line.text);
                 (line.level, text)
             })

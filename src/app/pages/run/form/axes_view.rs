@@ -2,14 +2,14 @@
 
 use egui::accesskit::Role;
 use egui::containers::menu::MenuButton;
-use egui::{Align, Button, Id, Layout, ScrollArea, Ui, vec2};
+use egui::{Align, Id, Layout, ScrollArea, Ui};
 use egui_material_icons::icons::{ICON_ADD, ICON_CLOSE, ICON_KEYBOARD_ARROW_DOWN};
 
 use super::action::FormAction;
 use super::axes::{AxisRow, Suggestion};
 use super::model::FormModel;
 use super::parts::{
-    Input, Name, ROW_HEIGHT, caption, error, icon_button, input, named, text_button,
+    BUTTON_WIDTH, Input, Name, caption, error, icon_button, input, named, square, text_button,
 };
 
 pub(super) fn show(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
@@ -48,7 +48,7 @@ fn one(
         });
     });
     let spacing = ui.spacing().item_spacing.x;
-    let half = (ui.available_width() - ROW_HEIGHT - 2.0 * spacing) / 2.0;
+    let half = (ui.available_width() - BUTTON_WIDTH - 2.0 * spacing) / 2.0;
     let wrong = row.error.is_some();
     let mut changed = false;
     ui.horizontal(|ui| {
@@ -59,7 +59,7 @@ fn one(
                 name: Name::Text(&name),
                 hint,
                 wrong,
-                width: half - 8.0,
+                width: half,
                 rows: 1,
                 suffix: "",
             };
@@ -84,28 +84,27 @@ fn one(
 
 /// A menu of what can be varied; those that hold the text already typed, if any do.
 fn choose(ui: &mut Ui, title: &str, typed: &str, suggestions: &[Suggestion]) -> Option<String> {
-    let button = Button::new(ICON_KEYBOARD_ARROW_DOWN.rich_text().size(15.0))
-        .min_size(vec2(ROW_HEIGHT, ROW_HEIGHT));
-    let (response, chosen) = MenuButton::from_button(button).ui(ui, |ui| {
-        let typed = typed.trim();
-        let fits = |one: &&Suggestion| one.name.contains(typed);
-        // A whole name in the field means that another is wanted.
-        let narrowed = !typed.is_empty()
-            && suggestions.iter().all(|one| one.name != typed)
-            && suggestions.iter().any(|one| fits(&one));
-        let mut chosen = None;
-        ui.set_min_width(280.0);
-        ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-            for one in suggestions.iter().filter(|one| !narrowed || fits(one)) {
-                let response = ui.selectable_label(one.name == typed, &one.name);
-                if response.on_hover_text(&one.help).clicked() {
-                    chosen = Some(one.name.clone());
-                    ui.close();
+    let (response, chosen) =
+        MenuButton::from_button(square(ICON_KEYBOARD_ARROW_DOWN)).ui(ui, |ui| {
+            let typed = typed.trim();
+            let fits = |one: &&Suggestion| one.name.contains(typed);
+            // A whole name in the field means that another is wanted.
+            let narrowed = !typed.is_empty()
+                && suggestions.iter().all(|one| one.name != typed)
+                && suggestions.iter().any(|one| fits(&one));
+            let mut chosen = None;
+            ui.set_min_width(280.0);
+            ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
+                for one in suggestions.iter().filter(|one| !narrowed || fits(one)) {
+                    let response = ui.selectable_label(one.name == typed, &one.name);
+                    if response.on_hover_text(&one.help).clicked() {
+                        chosen = Some(one.name.clone());
+                        ui.close();
+                    }
                 }
-            }
+            });
+            chosen
         });
-        chosen
-    });
     named(
         ui,
         response,

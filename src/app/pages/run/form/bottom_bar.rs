@@ -47,6 +47,16 @@ pub(super) fn show(ui: &mut Ui, form: &FormModel, actions: &mut Vec<FormAction>)
     });
     ui.add_space(2.0);
     let blocked = form.blocked();
+    if let Some(reason) = blocked {
+        let first = reason.lines().next().unwrap_or_default();
+        let text = RichText::new(first).size(CAPTION_SIZE);
+        let text = if form.is_wrong() {
+            text.color(ui.visuals().error_fg_color)
+        } else {
+            text.weak()
+        };
+        ui.add(Label::new(text).truncate()).on_hover_text(reason);
+    }
     let start = primary_button(ui, ICON_PLAY_ARROW, "Start", blocked.is_none());
     let start = start.on_disabled_hover_text(blocked.unwrap_or_default());
     if let Some(reason) = blocked {

@@ -62,6 +62,7 @@ impl Field {
         self.error = None;
         self.hint = match (effective, plan) {
             (Some(text), _) => text.to_owned(),
+            (None, _) if var == Var::ModelPath => "org/name, folder or synthetic:NAME".to_owned(),
             (None, Some(plan)) => computed(plan, var),
             (None, None) => AUTOMATIC.to_owned(),
         };
@@ -92,12 +93,15 @@ impl Field {
 
 const AUTOMATIC: &str = "automatic";
 
+/// What a field beside its label has room for, in letters.
+const SHORT: usize = 12;
+
 fn computed(plan: &Plan, var: Var) -> String {
     plan.settings
         .iter()
         .find(|setting| setting.name == var.name())
         .map(|setting| setting.value.clone())
-        // An explanation of how it is computed is for the tooltip.
-        .filter(|value| value.chars().count() <= 40 && value != "none")
+        // An explanation of how it is computed is for the tooltip: here it would be cut off.
+        .filter(|value| value.chars().count() <= SHORT && value != "none")
         .unwrap_or_else(|| AUTOMATIC.to_owned())
 }

@@ -1,16 +1,20 @@
 //! One setting: its label, where its value comes from, its control, and what is wrong with it.
 
-use egui::{Checkbox, ComboBox, Id, Label, Layout, Response, RichText, Ui, vec2};
+use egui::{Align, Checkbox, ComboBox, Id, Label, Layout, Response, RichText, Ui, vec2};
+use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::ICON_UNDO;
 
 use super::action::FormAction;
 use super::field::Field;
-use super::parts::{CAPTION_SIZE, Input, Name, ROW_HEIGHT, caption, error, icon_button, input};
+use super::parts::{
+    BUTTON_WIDTH, CAPTION_SIZE, Input, Name, ROW_HEIGHT, caption, error, icon_button, input,
+    square_button,
+};
 use super::words::label;
-use crate::settings::{Kind, Var};
+use crate::settings::{Kind, Source, Var};
 
 /// Of a control that stands beside its label.
-const CONTROL_WIDTH: f32 = 116.0;
+const CONTROL_WIDTH: f32 = 96.0;
 
 /// Draws a field and tells what was done to it.
 pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>) {
@@ -22,11 +26,11 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                 choice(ui, field, choices, label, actions);
             }),
             Kind::Int { .. } => beside(ui, field, actions, |ui, field, label, actions| {
-                text(ui, field, label, CONTROL_WIDTH - 8.0, "", actions);
+                text(ui, field, label, CONTROL_WIDTH, "", actions);
             }),
             Kind::Number { unit, .. } => beside(ui, field, actions, |ui, field, label, actions| {
                 let unit = if unit == "seconds" { "s" } else { unit };
-                text(ui, field, label, CONTROL_WIDTH - 8.0, unit, actions);
+                text(ui, field, label, CONTROL_WIDTH, unit, actions);
             }),
             Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } => below(ui, field, actions),
         }
@@ -42,42 +46,63 @@ fn name(ui: &mut Ui, field: &Field) -> Response {
         .on_hover_text(&field.tooltip)
 }
 
-/// The caption, and the way back where the field was edited.
+/// The caption, and the way back where the field was edited: from the outside inwards where the
+/// layout runs to the left.
 fn source(ui: &mut Ui, field: &Field, actions: &mut Vec<FormAction>) {
+    ui.spacing_mut().item_spacing.x = 2.0;
+    let caption = |ui: &mut Ui| {
+        let text = RichText::new(&field.caption).size(CAPTION_SIZE).weak();
+        ui.add(Label::new(text).truncate())
+            .on_hover_text(&field.tooltip);
+    };
+    let leftwards = ui.layout().prefer_right_to_left();
+    if !leftwards {
+        caption(ui);
+    }
     if field.edited {
         let name = format!("Reset {}", label(field.var));
-        if icon_button(ui, ICON_UNDO, &name, 11.0).clicked() {
+        if icon_button(ui, ICON_UNDO, &name, 12.0).clicked() {
             actions.push(FormAction::Revert(field.var));
         }
     }
-    ui.add(Label::new(RichText::new(&field.caption).size(CAPTION_SIZE).weak()).truncate())
-        .on_hover_text(&field.tooltip);
+    if leftwards {
+        caption(ui);
+    }
 }
 
-/// Label and caption at the left, the control at the right.
+/// Label at the left, the control at the right. Where a value comes from stands between them if it
+/// is the default, as for most, and else under the label, where there is room for it.
 fn beside(
     ui: &mut Ui,
     field: &mut Field,
     actions: &mut Vec<FormAction>,
     control: impl FnOnce(&mut Ui, &mut Field, Id, &mut Vec<FormAction>),
 ) {
-    let words = ui.available_width() - CONTROL_WIDTH - ui.spacing().item_spacing.x;
+    let spacing = ui.spacing().item_spacing.x;
+    let words = ui.available_width() - CONTROL_WIDTH - spacing;
+    let plain = !field.edited && field.source == Source::Default;
     ui.horizontal(|ui| {
+        let layout = if plain {
+            Layout::left_to_right(Align::Center)
+        } else {
+            Layout::top_down(Align::Min)
+        };
         let id = ui
-            .allocate_ui_with_layout(
-                vec2(words, 2.0 * ROW_HEIGHT),
-                Layout::top_down(egui::Align::Min),
-                |ui| {
-                    ui.set_width(words);
-                    ui.spacing_mut().item_spacing.y = 0.0;
+            .allocate_ui_with_layout(vec2(words, ROW_HEIGHT), layout, |ui| {
+                ui.set_width(words);
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ui.spacing_mut().interact_size.y = 0.0;
+                if plain {
                     let id = name(ui, field).id;
-                    ui.horizontal(|ui| {
-                        ui.spacing_mut().item_spacing.x = 2.0;
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                         source(ui, field, actions);
                     });
-                    id
-                },
-            )
+                    return id;
+                }
+                let id = name(ui, field).id;
+                ui.horizontal(|ui| source(ui, field, actions));
+                id
+            })
             .inner;
         control(ui, field, id, actions);
     });
@@ -85,21 +110,51 @@ fn beside(
 
 /// Label and caption above the control.
 fn below(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>) {
-    let id = ui
-        .horizontal(|ui| {
-            let id = name(ui, field).id;
-            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = 2.0;
-                source(ui, field, actions);
-            });
-            id
-        })
-        .inner;
-    let width = ui.available_width() - 8.0;
+    let id = heading(ui, field, actions);
+    let width = ui.available_width();
     text(ui, field, id, width, "", actions);
     if let Some(preview) = &field.preview {
         caption(ui, preview);
     }
+}
+
+fn heading(ui: &mut Ui, field: &Field, actions: &mut Vec<FormAction>) -> Id {
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = 0.0;
+        ui.horizontal(|ui| {
+            let id = name(ui, field).id;
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                source(ui, field, actions);
+            });
+            id
+        })
+        .inner
+    })
+    .inner
+}
+
+/// A field with a button at its end. True where that was clicked.
+pub(super) fn with_button(
+    ui: &mut Ui,
+    field: &mut Field,
+    icon: MaterialIcon,
+    button: &str,
+    actions: &mut Vec<FormAction>,
+) -> bool {
+    let id = heading(ui, field, actions);
+    let clicked = ui
+        .horizontal(|ui| {
+            let spacing = ui.spacing().item_spacing.x;
+            let width = ui.available_width() - BUTTON_WIDTH - spacing;
+            text(ui, field, id, width, "", actions);
+            square_button(ui, icon, button).clicked()
+        })
+        .inner;
+    if let Some(wrong) = &field.error {
+        error(ui, wrong);
+    }
+    ui.add_space(5.0);
+    clicked
 }
 
 pub(super) fn text(
@@ -159,8 +214,7 @@ fn switch(ui: &mut Ui, field: &Field, actions: &mut Vec<FormAction>) {
             let text = if on { "1" } else { "0" };
             actions.push(FormAction::Set(field.var, text.to_owned()));
         }
-        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.spacing_mut().item_spacing.x = 2.0;
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             source(ui, field, actions);
         });
     });

@@ -198,6 +198,11 @@ impl FormModel {
         self.settings.as_ref()
     }
 
+    /// There is a mistake to mend, rather than something to wait for.
+    pub(super) fn is_wrong(&self) -> bool {
+        self.plan.is_none() || self.facts.busy.is_none()
+    }
+
     /// Why Start does nothing; `None` where it starts [`FormModel::plan`].
     pub fn blocked(&self) -> Option<&str> {
         self.blocked.as_deref()

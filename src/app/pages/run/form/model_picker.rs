@@ -6,7 +6,7 @@ use egui_material_icons::icons::ICON_FOLDER_OPEN;
 use super::action::FormAction;
 use super::field_view;
 use super::model::{FormModel, ModelChoice};
-use super::parts::{CAPTION_SIZE, caption, text_button};
+use super::parts::{CAPTION_SIZE, caption};
 use crate::models::{recommended, synthetic};
 use crate::settings::Var;
 
@@ -44,9 +44,8 @@ impl Catalogue {
 }
 
 pub(super) fn show(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
-    let label = ui.label("Model").id;
     let width = ui.available_width();
-    ComboBox::from_id_salt("model")
+    let picker = ComboBox::from_id_salt("model")
         .width(width)
         .height(420.0)
         .truncate()
@@ -72,14 +71,16 @@ pub(super) fn show(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormActi
                 }
             }
         })
-        .response
-        .labelled_by(label);
+        .response;
+    // The group's heading says it already to those who see it.
+    ui.ctx()
+        .accesskit_node_builder(picker.id, |node| node.set_label("Chosen model"));
     if let Some(detail) = form.model_detail() {
         caption(ui, detail);
     }
     ui.add_space(4.0);
-    field_view::show(ui, &mut form.fields[Var::ModelPath as usize], actions);
-    if text_button(ui, ICON_FOLDER_OPEN, "Choose folder...").clicked() {
+    let field = &mut form.fields[Var::ModelPath as usize];
+    if field_view::with_button(ui, field, ICON_FOLDER_OPEN, "Choose folder...", actions) {
         actions.push(FormAction::PickModelFolder);
     }
 }

@@ -2,15 +2,15 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Button, CollapsingHeader, Color32, Id, Label, Response, RichText, Stroke, TextEdit, Ui, Vec2,
-    WidgetInfo, vec2,
+    Button, CollapsingHeader, Color32, Direction, Id, Label, Layout, Response, RichText, Stroke,
+    TextEdit, Ui, Vec2, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::{ICON_CHEVRON_RIGHT, ICON_KEYBOARD_ARROW_DOWN};
 
 pub(super) const CAPTION_SIZE: f32 = 11.0;
 /// Of controls, in points.
-pub(super) const ROW_HEIGHT: f32 = 24.0;
+pub(super) const ROW_HEIGHT: f32 = 26.0;
 
 pub(super) fn caption(ui: &mut Ui, text: &str) -> Response {
     ui.add(Label::new(RichText::new(text).size(CAPTION_SIZE).weak()).wrap())
@@ -24,8 +24,25 @@ pub(super) fn error(ui: &mut Ui, text: &str) -> Response {
 /// A button that shows an icon and is called `name`.
 pub(super) fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str, size: f32) -> Response {
     let button = Button::new(icon.rich_text().size(size)).frame_when_inactive(false);
-    let response = ui.add(button.min_size(Vec2::splat(size + 6.0)));
+    let response = ui.scope(|ui| {
+        ui.spacing_mut().button_padding = Vec2::splat(2.0);
+        ui.spacing_mut().interact_size.y = 0.0;
+        ui.add(button.min_size(Vec2::splat(size + 4.0)))
+    });
+    named(ui, response.inner, Role::Button, name).on_hover_text(name)
+}
+
+/// Of a button that shows only an icon, in a frame.
+pub(super) const BUTTON_WIDTH: f32 = 32.0;
+
+/// A framed button that shows an icon and is called `name`.
+pub(super) fn square_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
+    let response = ui.add(square(icon));
     named(ui, response, Role::Button, name).on_hover_text(name)
+}
+
+pub(super) fn square(icon: MaterialIcon) -> Button<'static> {
+    Button::new(icon.rich_text().size(16.0)).min_size(vec2(BUTTON_WIDTH, ROW_HEIGHT))
 }
 
 /// A button with an icon before its text; called by the text alone.
@@ -52,17 +69,23 @@ pub(super) fn primary_button(
     let (fill, colour) = if enabled {
         (selection.bg_fill, selection.stroke.color)
     } else {
-        let idle = ui.visuals().widgets.noninteractive;
-        (idle.bg_fill, ui.visuals().weak_text_color())
+        let idle = ui.visuals().widgets.inactive;
+        (idle.weak_bg_fill, idle.fg_stroke.color)
     };
     let button = Button::new((
         icon.rich_text().size(17.0).color(colour),
         RichText::new(text).color(colour).strong(),
     ))
-    .fill(fill)
-    .min_size(vec2(ui.available_width(), 32.0));
-    let response = ui.add_enabled(enabled, button);
-    named(ui, response, Role::Button, text)
+    .fill(fill);
+    let size = vec2(ui.available_width(), 32.0);
+    let centred = Layout::centered_and_justified(Direction::LeftToRight);
+    let response = ui.allocate_ui_with_layout(size, centred, |ui| ui.add_enabled(enabled, button));
+    named(ui, response.inner, Role::Button, text)
+}
+
+/// Controls are of one height, whatever their kind.
+pub(super) fn even_rows(ui: &mut Ui) {
+    ui.spacing_mut().interact_size.y = ROW_HEIGHT;
 }
 
 /// A collapsible group, as wide as there is room.

@@ -7,19 +7,16 @@ use egui_material_icons::icons::{ICON_BOOKMARK, ICON_DELETE};
 
 use super::action::FormAction;
 use super::model::FormModel;
-use super::parts::{Input, Name, ROW_HEIGHT, caption, error, icon_button, input, named};
-
-/// Of the button that opens the menu.
-pub(super) const BUTTON_WIDTH: f32 = 32.0;
+use super::parts::{Input, Name, ROW_HEIGHT, caption, error, icon_button, input, named, square};
 
 pub(super) fn menu(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
-    let button =
-        Button::new(ICON_BOOKMARK.rich_text().size(16.0)).min_size(vec2(BUTTON_WIDTH, ROW_HEIGHT));
     let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
-    let (response, _) = MenuButton::from_button(button).config(config).ui(ui, |ui| {
-        ui.set_width(230.0);
-        contents(ui, form, actions);
-    });
+    let (response, _) = MenuButton::from_button(square(ICON_BOOKMARK))
+        .config(config)
+        .ui(ui, |ui| {
+            ui.set_width(230.0);
+            contents(ui, form, actions);
+        });
     named(ui, response, Role::Button, "Presets").on_hover_text("Presets");
 }
 

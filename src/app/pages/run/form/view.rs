@@ -5,7 +5,7 @@ use egui::{CentralPanel, ComboBox, Frame, Id, Margin, Panel, ScrollArea, Ui};
 use super::action::FormAction;
 use super::kinds;
 use super::model::FormModel;
-use super::parts::{Input, Name, caption, error, group, input};
+use super::parts::{BUTTON_WIDTH, Input, Name, caption, error, even_rows, group, input};
 use super::relevance::{Relevance, Section};
 use super::{axes_view, bottom_bar, command_window, field_view, model_picker, presets_view};
 use crate::settings::Var;
@@ -19,6 +19,7 @@ const MARGIN: Margin = Margin::symmetric(12, 0);
 /// [`FormModel::apply`].
 pub fn show(ui: &mut Ui, form: &mut FormModel) -> Vec<FormAction> {
     let mut actions = Vec::new();
+    even_rows(ui);
     Panel::top("form kind")
         .frame(Frame::NONE.inner_margin(MARGIN))
         .show(ui, |ui| {
@@ -47,7 +48,7 @@ fn kind(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
     let label = caption(ui, "Kind of run").id;
     ui.horizontal(|ui| {
         let spacing = ui.spacing().item_spacing.x;
-        let width = ui.available_width() - presets_view::BUTTON_WIDTH - spacing;
+        let width = ui.available_width() - BUTTON_WIDTH - spacing;
         ComboBox::from_id_salt("kind")
             .width(width)
             .height(420.0)
@@ -134,7 +135,7 @@ fn overrides(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
         name: Name::Label(label.id),
         hint: "MLX_MAX_TOKENS=256 HF_HOME=/models",
         wrong: form.overrides_error.is_some(),
-        width: ui.available_width() - 8.0,
+        width: ui.available_width(),
         rows: 1,
         suffix: "",
     };

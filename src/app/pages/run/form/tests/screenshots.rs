@@ -1,6 +1,7 @@
 //! Pictures of the form for people to look at, under `target/screenshots/`.
 
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 
 use super::window::{Stage, draw, style};
 use super::*;
@@ -20,6 +21,11 @@ fn fonts(context: &egui::Context) {
 }
 
 fn picture(name: &str, form: impl Fn() -> FormModel) {
+    picture_after(name, form, &[]);
+}
+
+/// After clicks on the controls of these names.
+fn picture_after(name: &str, form: impl Fn() -> FormModel, clicks: &[&str]) {
     for (theme, shade) in [(egui::Theme::Light, "light"), (egui::Theme::Dark, "dark")] {
         for size in [[1000.0, 640.0], [1440.0, 900.0]] {
             let stage = Stage {
@@ -33,6 +39,10 @@ fn picture(name: &str, form: impl Fn() -> FormModel) {
                 .wgpu()
                 .build_ui_state(draw, stage);
             harness.run();
+            for label in clicks {
+                harness.get_by_label(label).click();
+                harness.run();
+            }
             let image = harness.render().expect("a picture");
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots");
             std::fs::create_dir_all(folder).expect("a folder");
@@ -58,6 +68,10 @@ fn form_pictures() {
         form.apply(&FormAction::Undo);
         form
     });
+    picture_after("model", || form(RunKind::Quick), &["Chosen model"]);
+    picture_after("presets", || form(RunKind::Quick), &["Presets"]);
+    let folded = ["Workload", "Sweep ranges", "Server", "Quality"];
+    picture_after("server", || form(RunKind::RoundRobinSweep), &folded);
     picture("command", || {
         let mut form = form(RunKind::FullSweep);
         form.apply(&FormAction::OpenCommands);
