@@ -22,8 +22,8 @@ use crate::session::refining::Refining;
 use crate::session::{NoMlx, Report, Session, SessionError, model};
 use crate::settings::{Settings, Var};
 use crate::store;
-use crate::store::recorder::Recorder;
 use crate::store::library::{self, LoadedRun, RunSummary};
+use crate::store::recorder::Recorder;
 
 /// What came of a piece of work.
 pub enum Done {
@@ -62,7 +62,7 @@ pub struct Started {
     pub handle: Handle,
     pub csv: PathBuf,
     /// Held while the run goes on: a machine that sleeps measures nothing.
-    pub awake: KeepAwake,
+    pub _awake: KeepAwake,
 }
 
 /// Starts work and hands its results over.
@@ -351,10 +351,9 @@ async fn resume(
         RunKind::Quick => Box::new(Refining::new(&plan, left, valid)),
         _ => Box::new(Grid::new(left)),
     };
-    let recorder =
-        Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())
-            .map_err(|error| SessionError::Failed(error.into()))?
-            .with_requests(session.settings.is_on(Var::RequestsCsv));
+    let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())
+        .map_err(|error| SessionError::Failed(error.into()))?
+        .with_requests(session.settings.is_on(Var::RequestsCsv));
     take_on(&session, plan, cells, recorder, done, wake)
 }
 
@@ -385,6 +384,6 @@ fn take_on(
     Ok(Started {
         handle,
         csv,
-        awake: KeepAwake::hold("measuring throughput"),
+        _awake: KeepAwake::hold("measuring throughput"),
     })
 }

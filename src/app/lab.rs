@@ -17,8 +17,8 @@ use super::pages::run::form::{Facts, FormModel, Presets};
 use super::pages::run::{self, RunView};
 use super::theme::{self, palette, space};
 use crate::engine::emitter::Wake;
-use crate::platform::dirs;
 use crate::plan::estimate::Pace;
+use crate::platform::dirs;
 use crate::settings::{SavedSettings, Settings, Sources, Var};
 
 /// While a run measures, the window is not drawn more often: it shares the GPU with the model.
@@ -112,7 +112,9 @@ impl Lab {
         let settings = self.settings();
         match settings.path(Var::ResultsDir) {
             // From Finder the working directory is `/`: results belong into the app's own folder.
-            Some(path) if path.is_absolute() || settings.is_given(Var::ResultsDir) => path.to_owned(),
+            Some(path) if path.is_absolute() || settings.is_given(Var::ResultsDir) => {
+                path.to_owned()
+            }
             _ if std::env::current_dir().is_ok_and(|here| here.parent().is_none()) => {
                 dirs::data_dir().unwrap_or_default().join("results")
             }
@@ -211,14 +213,20 @@ impl Lab {
         Panel::left("navigation")
             .exact_size(132.0)
             .resizable(false)
-            .frame(Frame::new().fill(fill).inner_margin(Margin::same(space::S as i8)))
+            .frame(
+                Frame::new()
+                    .fill(fill)
+                    .inner_margin(Margin::same(space::S as i8)),
+            )
             .show(ui, |ui| {
                 ui.add_space(space::S);
                 for (page, command, icon) in Page::ALL {
                     let about = command.about();
                     let here = self.page == page;
                     let label = (icon.rich_text(), about.text);
-                    let line = ui.selectable_label(here, label).on_hover_text(about.tooltip);
+                    let line = ui
+                        .selectable_label(here, label)
+                        .on_hover_text(about.tooltip);
                     if line.clicked() {
                         asked = Some(command);
                     }
@@ -235,7 +243,11 @@ impl Lab {
         };
         let palette = palette(ui);
         Panel::top("trouble")
-            .frame(Frame::new().fill(palette.surface).inner_margin(Margin::same(space::S as i8)))
+            .frame(
+                Frame::new()
+                    .fill(palette.surface)
+                    .inner_margin(Margin::same(space::S as i8)),
+            )
             .show(ui, |ui| {
                 ui.horizontal_wrapped(|ui| {
                     ui.colored_label(palette.danger, trouble);
@@ -311,7 +323,9 @@ impl Lab {
             .collapsible(false)
             .resizable(false)
             .show(context, |ui| {
-                ui.label("Finished cells are on disk. Stopping ends the servers, and takes a second.");
+                ui.label(
+                    "Finished cells are on disk. Stopping ends the servers, and takes a second.",
+                );
                 ui.horizontal(|ui| {
                     if ui.button("Stop and quit").clicked() {
                         self.command(AppCommand::Stop);

@@ -159,7 +159,10 @@ impl Lab {
             Done::Setup(step) => {
                 self.environment.setup.progress(&step);
                 if self.preparing.is_some() {
-                    self.say(&format!("Setting up MLX: {}", self.environment.setup.step()));
+                    self.say(&format!(
+                        "Setting up MLX: {}",
+                        self.environment.setup.step()
+                    ));
                 }
             }
             Done::ModelWritten { name, progress } => {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use egui::{
-    Align, Button, Color32, ComboBox, FontId, Frame, Grid, Label, Layout, Margin, RichText,
-    ScrollArea, TextStyle, Ui, vec2,
+    Align, Button, Color32, FontId, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea,
+    TextStyle, Ui, vec2,
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
@@ -115,14 +115,9 @@ impl OpenedRun {
             .filter_map(|entry| entries[*entry].value(layer))
             .collect()
     }
-
 }
 
-pub(super) fn show(
-    ui: &mut Ui,
-    opened: &mut OpenedRun,
-    actions: &mut Vec<ResultsAction>,
-) {
+pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
     title_row(ui, opened, actions);
     ui.add_space(10.0);
     summary(ui, opened);

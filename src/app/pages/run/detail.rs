@@ -26,8 +26,7 @@ pub struct Detail {
 impl Detail {
     pub fn update(&mut self, state: &RunState, board: &Board, selected: Option<usize>) {
         *self = Self::default();
-        let Some((position, entry)) =
-            selected.and_then(|at| Some((at, board.entries().get(at)?)))
+        let Some((position, entry)) = selected.and_then(|at| Some((at, board.entries().get(at)?)))
         else {
             return;
         };

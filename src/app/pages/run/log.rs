@@ -30,7 +30,12 @@ impl LogView {
             .iter()
             .map(|line| {
                 let time = line.time.to_zoned_datetime(jiff::tz::TimeZone::system());
-                let text = format!("{}  {}  {}", time.strftime("%H:%M:%S"), line.source, line.text);
+                let text = format!(
+                    "{}  {}  {}",
+                    time.strftime("%H:%M:%S"),
+                    line.source,
+                    line.text
+                );
                 (line.level, text)
             })
             .filter(|(_, text)| wanted.is_empty() || text.to_lowercase().contains(&wanted))

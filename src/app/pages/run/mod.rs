@@ -1,7 +1,7 @@
 //! The Run page: the form on the left, the run in the middle, the selected cell on the right.
 
-pub mod form;
 mod detail;
+pub mod form;
 mod header;
 mod log;
 mod plots;
@@ -129,7 +129,11 @@ pub fn show(ui: &mut Ui, form: &mut FormModel, run: Option<&mut RunView>) -> Vec
             .resizable(true)
             .default_size(280.0)
             .size_range(240.0..=420.0)
-            .frame(Frame::new().fill(fill).inner_margin(Margin::same(space::M as i8)))
+            .frame(
+                Frame::new()
+                    .fill(fill)
+                    .inner_margin(Margin::same(space::M as i8)),
+            )
             .show(ui, |ui| run.detail.show(ui));
     }
     CentralPanel::default().show(ui, |ui| {

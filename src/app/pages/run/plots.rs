@@ -43,7 +43,12 @@ const ROWS: [Row; 5] = [
     (
         "Power",
         "W",
-        |m| matches!(m, Metric::GpuPowerW | Metric::CpuPowerW | Metric::SystemPowerW),
+        |m| {
+            matches!(
+                m,
+                Metric::GpuPowerW | Metric::CpuPowerW | Metric::SystemPowerW
+            )
+        },
         "This machine reports no power.",
     ),
 ];
