@@ -5,6 +5,7 @@ use egui::{ComboBox, Ui};
 use super::board::{Board, CellState, Dimension, GridView, Layer};
 use super::heat;
 use super::theme;
+use super::widgets::colour_bar::{Orientation, colour_bar};
 use super::widgets::heatmap::{Heatmap, HeatmapModel};
 
 /// What is chosen, and what is prepared for drawing it.
@@ -12,8 +13,10 @@ use super::widgets::heatmap::{Heatmap, HeatmapModel};
 pub struct HeatPanel {
     axes: Option<(Dimension, Dimension)>,
     layer: Layer,
-    /// Position in the board's entries.
+    /// Position in the board's entries: the user's choice, else the best cell.
     pub selected: Option<usize>,
+    /// What the selection was when it last followed the best cell.
+    followed: Option<usize>,
     dimensions: Vec<Dimension>,
     layers: Vec<Layer>,
     view: Option<GridView>,
@@ -26,6 +29,7 @@ impl Default for HeatPanel {
             axes: None,
             layer: Layer::Throughput,
             selected: None,
+            followed: None,
             dimensions: Vec::new(),
             layers: vec![Layer::Throughput],
             view: None,
@@ -53,10 +57,15 @@ impl HeatPanel {
             .take()
             .filter(|(x, y)| known(x) && (known(y) || *y == Dimension::Repeat))
             .or_else(|| board.default_axes());
-        self.selected = self
+        let best = board.best().map(|best| best.entry);
+        if self
             .selected
-            .filter(|entry| *entry < board.entries().len())
-            .or_else(|| board.best().map(|best| best.entry));
+            .is_none_or(|entry| entry >= board.entries().len())
+            || self.selected == self.followed
+        {
+            self.selected = best;
+            self.followed = best;
+        }
         self.view = self
             .axes
             .as_ref()
@@ -90,6 +99,11 @@ impl HeatPanel {
         let Some(model) = &self.model else {
             return;
         };
+        if let Some(scale) = model.scale() {
+            let length = ui.available_width().min(360.0);
+            colour_bar(ui, scale, Orientation::Horizontal, length);
+            ui.add_space(theme::space::S);
+        }
         let mut selected = self.selected.map(heat::id);
         let output = Heatmap::new("cells", model).show(ui, &mut selected);
         if output.changed {

@@ -74,7 +74,7 @@ impl Detail {
             ui.add_space(space::S);
             Grid::new("cell figures").num_columns(2).show(ui, |ui| {
                 for (name, figure) in &self.figures {
-                    theme::caption(ui, name);
+                    quiet(ui, name);
                     ui.label(figure);
                     ui.end_row();
                 }
@@ -84,7 +84,7 @@ impl Detail {
                 theme::section_heading(ui, "Latency");
                 Grid::new("cell latencies").num_columns(5).show(ui, |ui| {
                     for heading in ["", "p50", "p90", "p99", "max"] {
-                        theme::caption(ui, heading);
+                        quiet(ui, heading);
                     }
                     ui.end_row();
                     for row in &self.latencies {
@@ -129,6 +129,12 @@ impl Detail {
             ui.label(RichText::new(tail).monospace());
         }
     }
+}
+
+/// A name beside its figure; it never wraps, so that columns stay narrow.
+fn quiet(ui: &mut Ui, text: &str) {
+    let colour = palette(ui).text_secondary;
+    ui.label(RichText::new(text).small().color(colour));
 }
 
 fn latency_row(name: &str, latency: &Percentiles) -> [String; 5] {
