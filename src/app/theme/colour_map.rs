@@ -82,6 +82,7 @@ fn ramp(hues: &Hues, lightness: impl Fn(f32) -> f32) -> [Color32; STEPS] {
 
 /// Oklab to sRGB (B. Ottosson, "A perceptual color space for image processing", 2020). Outside of
 /// sRGB, chroma is lowered until it fits, which keeps the lightness.
+#[expect(clippy::many_single_char_names, reason = "as the paper names them")]
 fn from_oklab(lightness: f32, a: f32, b: f32) -> Color32 {
     let linear = |chroma: f32| {
         let (a, b) = (a * chroma, b * chroma);
@@ -116,6 +117,7 @@ mod tests {
     use super::*;
 
     /// Lightness in Oklab, from 0 to 1.
+    #[expect(clippy::many_single_char_names, reason = "as the paper names them")]
     fn oklab_lightness(colour: Color32) -> f32 {
         let [r, g, b] = [colour.r(), colour.g(), colour.b()].map(to_linear);
         let l = 0.412_221_46 * r + 0.536_332_55 * g + 0.051_445_995 * b;

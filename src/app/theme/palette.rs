@@ -74,7 +74,7 @@ impl Palette {
 
     /// A quiet background for text of that tone.
     pub fn tint(&self, tone: Tone) -> Color32 {
-        let strength = if self.dark { 0.16 } else { 0.09 };
+        let strength = if self.dark { 0.16 } else { 0.11 };
         mix(self.surface, self.tone(tone), strength)
     }
 }

@@ -57,7 +57,7 @@ pub fn primary_button(ui: &mut Ui, text: &str) -> Response {
     .inner
 }
 
-/// A frameless button with an icon; `name` is both its tooltip and what VoiceOver says.
+/// A frameless button with an icon; `name` is both its tooltip and what a screen reader says.
 pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
     let text = self::icon(icon, 18.0).color(palette(ui).text_secondary);
     ui.add(
@@ -97,7 +97,7 @@ pub fn empty_state(ui: &mut Ui, icon: MaterialIcon, heading: &str, hint: &str) {
     let height = ui.available_height();
     ui.with_layout(Layout::top_down(Align::Center), |ui| {
         ui.add_space(((height - 96.0) / 2.0).max(space::S));
-        // Painted, not a label: VoiceOver would read the icon's code point.
+        // Painted, not a label: a screen reader would read the icon's code point.
         let (rect, _) = ui.allocate_exact_size(vec2(36.0, 36.0), Sense::hover());
         let at = rect.center();
         let font = font::icon(32.0);

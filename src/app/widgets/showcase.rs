@@ -200,9 +200,10 @@ fn harness(showcase: Showcase, size: egui::Vec2, theme: Theme) -> Harness<'stati
 #[test]
 #[ignore = "writes pictures to look at; needs a graphics driver"]
 fn screenshots_of_the_showcase() {
+    type Make = fn() -> HeatmapModel;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
-    let models: [(&str, fn() -> HeatmapModel); 4] = [
+    let models: [(&str, Make); 4] = [
         ("states", every_state),
         ("one", || full(1, 1, 1)),
         ("multiples", || full(4, 6, 7)),
@@ -216,6 +217,16 @@ fn screenshots_of_the_showcase() {
                 }
                 let mut harness = harness(Showcase::new(model()), size, theme);
                 harness.run();
+                if name == "states" && size.x < 1200.0 {
+                    harness
+                        .get_by_label("decode 16, prompt 4: 248.9 tokens/s")
+                        .click();
+                    harness.run();
+                    harness
+                        .get_by_label("decode 32, prompt 4: 425.3 tokens/s, best")
+                        .hover();
+                    harness.run_steps(6);
+                }
                 let picture = harness.render().unwrap();
                 picture
                     .save(folder.join(format!("widgets-{name}-{theme:?}-{}.png", size.x)))

@@ -33,6 +33,7 @@ impl TimeSeries {
         }
     }
 
+    #[must_use]
     pub fn with(mut self, samples: impl IntoIterator<Item = (f64, Option<f64>)>) -> Self {
         for (at_s, figure) in samples {
             self.push(at_s, figure);

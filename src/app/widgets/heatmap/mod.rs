@@ -1,5 +1,5 @@
 //! The heatmap: cells of one or several grids under one colour scale. Every visible cell is a
-//! widget of its own with a name, so that a test clicks and VoiceOver reads it; the keyboard has
+//! widget of its own with a name, so that a test clicks and assistive technology reads it; the keyboard has
 //! the heatmap as one stop, inside of which arrows move the selection.
 
 mod layout;
@@ -52,6 +52,7 @@ impl<'a> Heatmap<'a> {
     }
 
     /// A heading and a hint in place of the grids where the model holds no cell.
+    #[must_use]
     pub fn empty(mut self, heading: &'a str, hint: &'a str) -> Self {
         self.empty = (heading, hint);
         self
@@ -280,23 +281,28 @@ fn pressed(ui: &Ui) -> Option<Move> {
 
 fn tooltip(ui: &mut Ui, cell: &HeatCell) {
     let palette = palette(ui);
-    ui.label(
-        RichText::new(&cell.settings)
-            .small()
-            .color(palette.text_secondary),
-    );
-    let best = if cell.best { ", best" } else { "" };
-    ui.label(RichText::new(format!("{}{best}", cell.outcome)).font(font::figures_medium(13.0)));
-    if !cell.details.is_empty() {
-        Grid::new("details")
-            .num_columns(2)
-            .spacing(vec2(16.0, 2.0))
-            .show(ui, |ui| {
+    ui.spacing_mut().interact_size.y = 0.0;
+    egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(5, 3))
+        .show(ui, |ui| {
+            ui.label(
+                RichText::new(&cell.settings)
+                    .small()
+                    .color(palette.text_secondary),
+            );
+            let best = if cell.best { ", best" } else { "" };
+            let outcome = format!("{}{best}", cell.outcome);
+            ui.label(RichText::new(outcome).font(font::figures_medium(13.0)));
+            if cell.details.is_empty() {
+                return;
+            }
+            let table = Grid::new("details").num_columns(2).spacing(vec2(16.0, 3.0));
+            table.min_row_height(0.0).show(ui, |ui| {
                 for (label, figure) in &cell.details {
                     ui.label(RichText::new(label).small().color(palette.text_secondary));
                     ui.label(RichText::new(figure).font(font::figures(11.0)));
                     ui.end_row();
                 }
             });
-    }
+        });
 }

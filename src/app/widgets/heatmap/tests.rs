@@ -213,12 +213,12 @@ fn the_first_key_selects_the_best_cell_and_tab_leaves_in_one_step() {
     harness.key_press(Key::Tab);
     harness.run();
     assert_eq!(selected_after(&mut harness, Key::ArrowRight), 6);
-    let grid = harness.ctx.memory(|memory| memory.focused());
+    let grid = harness.ctx.memory(egui::Memory::focused);
     assert!(grid.is_some());
     harness.key_press(Key::ArrowRight);
     harness.run();
     assert_eq!(
-        harness.ctx.memory(|memory| memory.focused()),
+        harness.ctx.memory(egui::Memory::focused),
         grid,
         "arrows keep the focus"
     );
