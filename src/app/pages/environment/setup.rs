@@ -73,16 +73,16 @@ impl Setup {
             Progress::Waiting => "Waiting for another window that is setting up MLX",
             Progress::Finding => "Looking for a Python to build on",
             Progress::CreatingVenv { python } => {
-                self.keep(format!("Making a virtual environment from {python}"));
+                self.keep(&format!("Making a virtual environment from {python}"));
                 "Making a virtual environment"
             }
             Progress::Installing { line } => {
-                self.keep(line.clone());
+                self.keep(line);
                 self.line.clone_from(line);
                 "Installing mlx and mlx-lm"
             }
             Progress::Retrying { reason } => {
-                self.keep(format!("Trying once more after: {reason}"));
+                self.keep(&format!("Trying once more after: {reason}"));
                 "Trying once more"
             }
             Progress::Checking => {
@@ -106,13 +106,13 @@ impl Setup {
             }
             Err(None) => SetupState::Cancelled,
             Err(Some(error)) => {
-                self.keep(error.clone());
+                self.keep(&error);
                 SetupState::Failed(error)
             }
         };
     }
 
-    fn keep(&mut self, line: String) {
+    fn keep(&mut self, line: &str) {
         if self.log.len() == MOST_LINES {
             // Half at once, so that it is not moved for every line.
             self.log.drain(..MOST_LINES / 2);

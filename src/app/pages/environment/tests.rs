@@ -280,7 +280,8 @@ fn what_is_loaded_again_is_kept_until_it_comes() {
 #[test]
 #[ignore = "for people to look at: it asserts nothing"]
 fn environment_pictures() {
-    let pages: [(&str, fn() -> EnvironmentPage); 3] = [
+    type Made = fn() -> EnvironmentPage;
+    let pages: [(&str, Made); 3] = [
         ("empty", EnvironmentPage::default),
         ("checked", checked),
         ("setup", || {

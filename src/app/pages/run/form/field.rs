@@ -62,9 +62,7 @@ impl Field {
         self.error = None;
         self.hint = match (effective, plan) {
             (Some(text), _) => text.to_owned(),
-            (None, _) if var == Var::ModelPath => "org/name, folder or synthetic:NAME".to_owned(),
-            (None, Some(plan)) => computed(plan, var),
-            (None, None) => AUTOMATIC.to_owned(),
+            (None, plan) => example(var).map_or_else(|| computed(plan, var), str::to_owned),
         };
         self.on = matches!(given.map(|s| &s.value), Some(Value::Switch(true)));
         self.caption = self.caption(settings);
@@ -96,9 +94,19 @@ const AUTOMATIC: &str = "automatic";
 /// What a field beside its label has room for, in letters.
 const SHORT: usize = 12;
 
-fn computed(plan: &Plan, var: Var) -> String {
-    plan.settings
-        .iter()
+/// What may be written where nothing is unless somebody writes it.
+const fn example(var: Var) -> Option<&'static str> {
+    match var {
+        Var::ModelPath => Some("org/name, folder or synthetic:NAME"),
+        Var::ServerArgs => Some("--prefill-step-size=512,--top-p=0.9"),
+        Var::ModelDirs => Some("~/more-models:/Volumes/models"),
+        _ => None,
+    }
+}
+
+fn computed(plan: Option<&Plan>, var: Var) -> String {
+    plan.into_iter()
+        .flat_map(|plan| &plan.settings)
         .find(|setting| setting.name == var.name())
         .map(|setting| setting.value.clone())
         // An explanation of how it is computed is for the tooltip: here it would be cut off.

@@ -27,7 +27,7 @@ impl Catalogue {
                     ModelChoice {
                         label: text.clone(),
                         text,
-                        detail: "random weights, nothing to download".to_owned(),
+                        detail: String::new(),
                     }
                 })
                 .collect(),
@@ -55,7 +55,10 @@ pub(super) fn show(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormActi
             for (title, choices) in [
                 ("Recent", &form.facts.recent_models),
                 ("On this machine", &form.facts.found_models),
-                ("Synthetic", &form.catalogue.synthetic),
+                (
+                    "Synthetic: random weights, nothing to download",
+                    &form.catalogue.synthetic,
+                ),
                 (
                     "Recommended, downloaded at the first start",
                     &form.catalogue.recommended,

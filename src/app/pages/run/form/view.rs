@@ -111,7 +111,7 @@ fn fields_of(
     actions: &mut Vec<FormAction>,
 ) {
     group(ui, section.title(), open, |ui| {
-        fields(ui, form, section, actions)
+        fields(ui, form, section, actions);
     });
 }
 
