@@ -239,7 +239,7 @@ impl Backend {
             let detail = resolved
                 .as_ref()
                 .ok()
-                .and_then(|resolved| resolved.notice())
+                .and_then(crate::models::Resolved::notice)
                 .unwrap_or_default();
             Done::Resolved(ResolvedModel {
                 text,

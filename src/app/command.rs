@@ -29,33 +29,37 @@ pub struct About {
     pub shortcut: Option<KeyboardShortcut>,
 }
 
-const fn command_key(key: Key) -> Option<KeyboardShortcut> {
-    Some(KeyboardShortcut::new(Modifiers::COMMAND, key))
+const fn command_key(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, key)
 }
 
 impl AppCommand {
     pub const fn about(self) -> About {
         let (text, tooltip, shortcut) = match self {
-            Self::NewRun => ("New run", "Go back to the form", command_key(Key::N)),
+            Self::NewRun => ("New run", "Go back to the form", Some(command_key(Key::N))),
             Self::OpenCsv => (
                 "Open results...",
                 "Open a CSV of this app or of an older lab",
-                command_key(Key::O),
+                Some(command_key(Key::O)),
             ),
-            Self::Start => ("Start", "Start measuring", command_key(Key::R)),
+            Self::Start => ("Start", "Start measuring", Some(command_key(Key::R))),
             Self::Pause => ("Pause", "Wait after the running cell", None),
             Self::SkipCell => ("Skip cell", "Go on without the running cell", None),
             Self::Stop => (
                 "Stop",
                 "End the run; finished cells stay",
-                command_key(Key::Period),
+                Some(command_key(Key::Period)),
             ),
-            Self::ShowRun => ("Run", "Set up and watch a run", command_key(Key::Num1)),
-            Self::ShowResults => ("Results", "Earlier runs", command_key(Key::Num2)),
+            Self::ShowRun => (
+                "Run",
+                "Set up and watch a run",
+                Some(command_key(Key::Num1)),
+            ),
+            Self::ShowResults => ("Results", "Earlier runs", Some(command_key(Key::Num2))),
             Self::ShowEnvironment => (
                 "Environment",
                 "Python, nginx and this machine",
-                command_key(Key::Num3),
+                Some(command_key(Key::Num3)),
             ),
             Self::ShowCommand => (
                 "Show command",

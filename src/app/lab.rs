@@ -262,7 +262,7 @@ impl Lab {
         let mut commands = Vec::new();
         for action in run::show(ui, &mut self.form, self.run.as_mut()) {
             match action {
-                run::RunAction::Form(action) => self.form_action(action),
+                run::RunAction::Form(action) => self.form_action(&action),
                 run::RunAction::Command(command) => commands.push(command),
             }
         }

@@ -37,8 +37,8 @@ impl Lab {
             AppCommand::ShowRun => self.page = Page::Run,
             AppCommand::ShowResults => self.page = Page::Results,
             AppCommand::ShowEnvironment => self.page = Page::Environment,
-            AppCommand::ShowCommand => self.form_action(FormAction::OpenCommands),
-            AppCommand::ResetForm => self.form_action(FormAction::Reset),
+            AppCommand::ShowCommand => self.form_action(&FormAction::OpenCommands),
+            AppCommand::ResetForm => self.form_action(&FormAction::Reset),
             AppCommand::ShortcutSheet => self.sheet_open = !self.sheet_open,
         }
     }
@@ -63,8 +63,8 @@ impl Lab {
         self.tell_engine(command);
     }
 
-    pub(super) fn form_action(&mut self, action: FormAction) {
-        self.form.apply(&action);
+    pub(super) fn form_action(&mut self, action: &FormAction) {
+        self.form.apply(action);
         match action {
             FormAction::Start => self.start(),
             FormAction::PickModelFolder => self.backend.pick_model(),
@@ -258,7 +258,7 @@ impl Lab {
                 self.look();
             }
             EnvironmentAction::AutomaticPython => {
-                self.form_action(FormAction::Revert(Var::Python));
+                self.form_action(&FormAction::Revert(Var::Python));
                 self.look();
             }
             EnvironmentAction::SetUp => {

@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable as _;
 use serde_json::json;
 
 use super::*;
-use crate::app::board::{CellState, Layer};
+use crate::app::board::Layer;
 use crate::store::library;
 use crate::store::recorder::Recorder;
 use crate::store::sidecar::Provenance;
@@ -17,34 +17,6 @@ use crate::store::testing;
 struct State {
     page: ResultsPage,
     actions: Vec<ResultsAction>,
-}
-
-/// Stands in for the heatmap: a button a cell, with the cell's own name.
-fn plain_grid(ui: &mut Ui, view: &GridView, selected: &mut Option<usize>) {
-    egui::ScrollArea::vertical().show(ui, |ui| {
-        for group in &view.groups {
-            ui.label(&group.heading);
-            for row in group.cells.chunks(view.columns.len()) {
-                ui.horizontal(|ui| {
-                    for cell in row.iter().flatten() {
-                        let text = match (&cell.state, cell.value) {
-                            (CellState::Done, Some(value)) => view.layer.short(value),
-                            (state, _) => state.text(),
-                        };
-                        let chosen = *selected == Some(cell.entry);
-                        let button = egui::Button::selectable(chosen, text);
-                        let button = ui.add_sized(vec2(64.0, 26.0), button);
-                        button.widget_info(|| {
-                            egui::WidgetInfo::selected(Role::Button, true, chosen, &cell.name)
-                        });
-                        if button.clicked() {
-                            *selected = Some(cell.entry);
-                        }
-                    }
-                });
-            }
-        }
-    });
 }
 
 fn fonts(context: &egui::Context) {
@@ -70,7 +42,7 @@ fn harness(page: ResultsPage, theme: Theme) -> Harness<'static, State> {
         .wgpu()
         .build_ui_state(
             |ui, state: &mut State| {
-                let asked = show(ui, &mut state.page, &mut plain_grid);
+                let asked = show(ui, &mut state.page);
                 state.actions.extend(asked);
             },
             state,
