@@ -19,17 +19,6 @@ struct State {
     actions: Vec<ResultsAction>,
 }
 
-fn fonts(context: &egui::Context) {
-    let mut fonts = egui::FontDefinitions::default();
-    let inter = include_bytes!("../../../../assets/fonts/Inter-Regular.otf");
-    let inter = egui::FontData::from_static(inter);
-    fonts.font_data.insert("Inter".to_owned(), inter.into());
-    let family = fonts.families.entry(egui::FontFamily::Proportional);
-    family.or_default().insert(0, "Inter".to_owned());
-    context.set_fonts(fonts);
-    egui_material_icons::initialize(context);
-}
-
 fn harness(page: ResultsPage, theme: Theme) -> Harness<'static, State> {
     let state = State {
         page,
@@ -38,8 +27,7 @@ fn harness(page: ResultsPage, theme: Theme) -> Harness<'static, State> {
     Harness::builder()
         .with_size(vec2(1180.0, 720.0))
         .with_theme(theme)
-        .with_context_setup(fonts)
-        .wgpu()
+        .with_context_setup(crate::app::theme::install)
         .build_ui_state(
             |ui, state: &mut State| {
                 let asked = show(ui, &mut state.page);
