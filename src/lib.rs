@@ -18,6 +18,7 @@
 //! first token, *TPOT* the time per output token after the first, *ITL* the gap between two
 //! streamed chunks, *E2E* a whole request.
 
+pub mod app;
 pub mod cli;
 pub mod doctor;
 pub mod engine;

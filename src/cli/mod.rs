@@ -19,21 +19,32 @@ pub mod sweep;
 mod watch;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
+use self::failure::Usage;
 use self::run::Out;
 use crate::engine::server::supervisor;
 use crate::settings::reference;
 
 /// Which `mlx_lm.server` settings give the most tokens per second on this machine, provably
 #[derive(Debug, Parser)]
-#[command(version, after_long_help = reference::cli_help())]
+#[command(
+    version,
+    after_long_help = reference::cli_help(),
+    args_conflicts_with_subcommands = true,
+    override_usage = "mlx-throughput-lab [FILE.csv | MODEL_FOLDER]\n       \
+                      mlx-throughput-lab <COMMAND> [OPTIONS]"
+)]
 struct Arguments {
     /// Print the engine's events as JSON lines instead of figures
     #[arg(long, global = true)]
     events: bool,
+    /// Open the window on a results file or a model's folder
+    #[arg(value_name = "FILE.csv | MODEL_FOLDER")]
+    file: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -62,13 +73,18 @@ enum Command {
     },
 }
 
-/// Runs what the process's arguments ask for.
-pub fn main() -> ExitCode {
+/// Runs what the process's arguments ask for; without a subcommand that is `window`.
+pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
     let arguments = Arguments::parse();
     let Some(command) = arguments.command else {
-        // The window is not part of this version: say how to use what there is.
-        say!("{}", Arguments::command().render_help());
-        return ExitCode::from(failure::USAGE);
+        if let Some(file) = arguments.file.as_ref().filter(|file| !file.exists()) {
+            let words = format!(
+                "there is neither a file nor a command {}; --help lists the commands",
+                file.display()
+            );
+            return failure::tell(&Usage(words).into());
+        }
+        return window(arguments.file);
     };
     // Before any runtime: the supervisor must stay as small as it can be.
     if let Command::Supervise { command } = &command {
@@ -109,6 +125,7 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
     use clap::error::ErrorKind;
 
     use super::*;
@@ -190,7 +207,6 @@ mod tests {
                 ErrorKind::ArgumentConflict,
             ),
             (&["sweep", "half"], ErrorKind::InvalidValue),
-            (&["swep"], ErrorKind::InvalidSubcommand),
         ] {
             let error = parse(words).unwrap_err();
             assert_eq!(error.kind(), kind, "{words:?}");

@@ -61,6 +61,11 @@ impl RunKind {
     pub fn is_check(self) -> bool {
         matches!(self, Self::Single | Self::Concurrent | Self::RoundRobin)
     }
+
+    /// The axes that the kind sweeps by itself; others can be added to any sweep.
+    pub fn axes(self) -> &'static [Axis] {
+        dimensions::axes_of(self)
+    }
 }
 
 /// The model as the server is told of it.

@@ -10,6 +10,7 @@
 //! Nothing here reads the process environment or a clock: the environment comes in as data.
 
 pub mod error;
+pub(crate) mod json_file;
 pub mod list;
 pub mod overrides;
 pub mod reference;

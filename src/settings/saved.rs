@@ -1,11 +1,12 @@
 //! Settings kept between runs: one JSON object, `{"MLX_MAX_TOKENS": "256", ...}`. Keys that this
 //! version does not know survive a save.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
+use super::json_file;
 use super::table::Var;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,36 +18,13 @@ impl SavedSettings {
     /// Reads the file. A missing one is empty; one that cannot be read or understood is moved
     /// aside (never deleted) and told in the second value, and the settings start empty.
     pub fn load(path: &Path) -> (Self, Option<String>) {
-        let text = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return (Self::default(), None),
-            Err(e) => {
-                let warning = format!(
-                    "saved settings were not read: {}: {e}. Defaults are used.",
-                    path.display()
-                );
-                return (Self::default(), Some(warning));
-            }
-        };
-        match serde_json::from_slice::<Json>(&text) {
-            Ok(Json::Object(values)) => (Self { values }, None),
-            Ok(_) => (
-                Self::default(),
-                Some(put_aside(path, "it is not a JSON object")),
-            ),
-            Err(e) => (Self::default(), Some(put_aside(path, &e.to_string()))),
-        }
+        let (values, warning) = json_file::load(path, "saved settings", "Defaults are used.");
+        (Self { values }, warning)
     }
 
     /// Written to a file beside it, then renamed: never half-written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, &self.values)?;
-        file.write_all(b"\n")?;
-        file.persist(path)?;
-        Ok(())
+        json_file::save(path, &self.values)
     }
 
     /// The text of a saved setting; an empty one counts as unset.
@@ -74,30 +52,6 @@ impl SavedSettings {
             }
         }
     }
-}
-
-/// Moves the file to the first free `NAME.corrupt[-N]`, and says so.
-fn put_aside(path: &Path, why: &str) -> String {
-    let free = (1..1000)
-        .map(|n| {
-            let mut name = path.file_name().unwrap_or_default().to_owned();
-            name.push(if n == 1 {
-                ".corrupt".to_owned()
-            } else {
-                format!(".corrupt-{n}")
-            });
-            path.with_file_name(name)
-        })
-        .find(|aside: &PathBuf| !aside.exists());
-    let moved = free.and_then(|aside| std::fs::rename(path, &aside).ok().map(|()| aside));
-    let kept = moved.map_or_else(
-        || "It could not be moved aside.".to_owned(),
-        |aside| format!("It is kept as {}.", aside.display()),
-    );
-    format!(
-        "saved settings were not understood: {}: {why}. {kept} Defaults are used.",
-        path.display()
-    )
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@
 //!
 //! NAME.csv + NAME.json ──▶ resume ──▶ recorder      the rest of a run, nothing repeated
 //! any CSV ──▶ read ──▶ table                        rows, their origin, damaged lines
+//!              └─────▶ library                      all runs of a folder; one run to show
 //! ```
 
 pub mod error;
+pub mod library;
 pub mod machine;
 pub mod pairs;
 pub mod read;
@@ -27,4 +29,4 @@ pub mod table;
 mod torn;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

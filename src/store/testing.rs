@@ -12,7 +12,7 @@ use crate::plan::{
 };
 use crate::units::Bytes;
 
-pub(super) fn cell(index: u32, decode: Option<u32>, concurrency: u32) -> Cell {
+pub(crate) fn cell(index: u32, decode: Option<u32>, concurrency: u32) -> Cell {
     Cell {
         index,
         point: ServerPoint {
@@ -34,7 +34,7 @@ pub(super) fn cell(index: u32, decode: Option<u32>, concurrency: u32) -> Cell {
     }
 }
 
-pub(super) fn plan(results_dir: &Path, cells: u32) -> Plan {
+pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
     Plan {
         kind: RunKind::FullSweep,
         model: ModelRef {
@@ -82,7 +82,7 @@ pub(super) fn plan(results_dir: &Path, cells: u32) -> Plan {
     }
 }
 
-pub(super) fn percentiles(base: f64) -> Percentiles {
+pub(crate) fn percentiles(base: f64) -> Percentiles {
     Percentiles {
         n: 700,
         mean_s: Some(base),
@@ -94,7 +94,7 @@ pub(super) fn percentiles(base: f64) -> Percentiles {
     }
 }
 
-pub(super) fn figures() -> Figures {
+pub(crate) fn figures() -> Figures {
     Figures {
         mode: Mode::Sustained,
         requests: 131,
@@ -124,7 +124,7 @@ pub(super) fn figures() -> Figures {
     }
 }
 
-pub(super) fn result(cell: &Cell) -> CellResult {
+pub(crate) fn result(cell: &Cell) -> CellResult {
     CellResult {
         cell: cell.clone(),
         status: CellStatus::Ok,
@@ -161,7 +161,7 @@ pub(super) fn result(cell: &Cell) -> CellResult {
     }
 }
 
-pub(super) fn failed(cell: &Cell) -> CellResult {
+pub(crate) fn failed(cell: &Cell) -> CellResult {
     CellResult {
         status: CellStatus::Failed,
         figures: None,
@@ -172,7 +172,7 @@ pub(super) fn failed(cell: &Cell) -> CellResult {
     }
 }
 
-pub(super) fn finished(result: CellResult) -> EngineEvent {
+pub(crate) fn finished(result: CellResult) -> EngineEvent {
     EngineEvent::CellFinished {
         result: Box::new(result),
         done: 1,

@@ -1,0 +1,389 @@
+//! Work that takes longer than a frame: it runs on a runtime of its own, and what comes of it is
+//! drained in `logic()`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::pages::run::form::{ModelChoice, ResolvedModel};
+use crate::doctor::{self, Check};
+use crate::engine::source::{CellSource, Grid};
+use crate::engine::{self, EngineConfig, Handle, Run};
+use crate::models::memory::Judgement;
+use crate::models::{Places, describe, discover, resolve, synthetic};
+use crate::plan::{KnownFlags, Plan, RunKind};
+use crate::platform::dirs;
+use crate::platform::keep_awake::KeepAwake;
+use crate::python::{self, Interpreter, managed};
+use crate::session::refining::Refining;
+use crate::session::{NoMlx, Report, Session, SessionError, model};
+use crate::settings::{Settings, Var};
+use crate::store;
+use crate::store::library::{self, LoadedRun, RunSummary};
+use crate::store::recorder::Recorder;
+
+/// What came of a piece of work.
+pub enum Done {
+    /// Something to know about a run that is being prepared.
+    Note(String),
+    Setup(managed::Progress),
+    ModelWritten {
+        name: String,
+        progress: synthetic::Progress,
+    },
+    Started(Result<Box<Started>, SessionError>),
+    SetUp(Result<Interpreter, SessionError>),
+    Checks(Vec<Check>),
+    Pythons {
+        found: Vec<Interpreter>,
+        taken: Result<Interpreter, String>,
+        /// Why the managed environment must be made (anew), if so.
+        remake: Option<String>,
+    },
+    Server {
+        known: Option<KnownFlags>,
+        launcher: Vec<String>,
+    },
+    Models(Vec<ModelChoice>),
+    Resolved(ResolvedModel),
+    Memory(Option<Judgement>),
+    Runs(Vec<RunSummary>),
+    Opened(PathBuf, Result<Box<LoadedRun>, String>),
+    PickedModel(PathBuf),
+    PickedResults(PathBuf),
+    PickedFile(Var, PathBuf),
+}
+
+/// A run that the engine has taken on.
+pub struct Started {
+    pub handle: Handle,
+    pub csv: PathBuf,
+    /// Held while the run goes on: a machine that sleeps measures nothing.
+    pub _awake: KeepAwake,
+}
+
+/// Starts work and hands its results over.
+pub struct Backend {
+    runtime: Runtime,
+    tell: Sender<Done>,
+    done: Receiver<Done>,
+    wake: engine::emitter::Wake,
+}
+
+/// Passes what is heard before a run on to the window.
+struct ToWindow {
+    tell: Sender<Done>,
+    wake: engine::emitter::Wake,
+}
+
+impl ToWindow {
+    fn say(&self, done: Done) {
+        let _ = self.tell.send(done);
+        (self.wake)();
+    }
+}
+
+impl Report for ToWindow {
+    fn note(&self, text: &str) {
+        self.say(Done::Note(text.to_owned()));
+    }
+
+    fn setup(&self, step: managed::Progress) {
+        self.say(Done::Setup(step));
+    }
+
+    fn model(&self, name: &str, progress: synthetic::Progress) {
+        let name = name.to_owned();
+        self.say(Done::ModelWritten { name, progress });
+    }
+}
+
+impl Backend {
+    /// # Errors
+    /// The runtime cannot be made.
+    pub fn new(wake: engine::emitter::Wake) -> std::io::Result<Self> {
+        let (tell, done) = channel();
+        Ok(Self {
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .thread_name("window work")
+                .enable_all()
+                .build()?,
+            tell,
+            done,
+            wake,
+        })
+    }
+
+    pub fn wake(&self) -> engine::emitter::Wake {
+        Arc::clone(&self.wake)
+    }
+
+    /// The next finished piece of work, if any.
+    pub fn next(&self) -> Option<Done> {
+        self.done.try_recv().ok()
+    }
+
+    fn to_window(&self) -> ToWindow {
+        ToWindow {
+            tell: self.tell.clone(),
+            wake: Arc::clone(&self.wake),
+        }
+    }
+
+    fn report(&self) -> Arc<dyn Report> {
+        Arc::new(self.to_window())
+    }
+
+    fn spawn(&self, work: impl Future<Output = Done> + Send + 'static) {
+        let window = self.to_window();
+        self.runtime.spawn(async move { window.say(work.await) });
+    }
+
+    /// Work that blocks: files, sensors.
+    fn spawn_blocking(&self, work: impl FnOnce() -> Done + Send + 'static) {
+        let window = self.to_window();
+        self.runtime.spawn_blocking(move || window.say(work()));
+    }
+
+    /// Prepares `plan` (environment, model) and starts it.
+    pub fn start(&self, settings: Settings, plan: Plan, cancel: CancellationToken) {
+        let report = self.report();
+        let wake = self.wake();
+        self.spawn(async move {
+            let started = start(settings, plan, &report, wake, &cancel).await;
+            Done::Started(started.map(Box::new))
+        });
+    }
+
+    /// Goes on with the run of a results file.
+    pub fn resume(&self, settings: Settings, csv: &Path, cancel: CancellationToken) {
+        let report = self.report();
+        let wake = self.wake();
+        let csv = csv.to_owned();
+        self.spawn(async move {
+            let started = resume(settings, &csv, &report, wake, &cancel).await;
+            Done::Started(started.map(Box::new))
+        });
+    }
+
+    /// Waits for the end of an engine whose run has ended.
+    pub fn join(&self, started: Started) {
+        self.runtime.spawn_blocking(move || started.handle.join());
+    }
+
+    pub fn set_up(&self, cancel: CancellationToken) {
+        let report = self.report();
+        self.spawn(async move {
+            let Some(dir) = dirs::environment_dir() else {
+                let why = anyhow::anyhow!("this user has no home folder (HOME)");
+                return Done::SetUp(Err(why.into()));
+            };
+            let made = managed::ensure(&dir, &|step| report.setup(step), &cancel).await;
+            Done::SetUp(made.map_err(|error| match error {
+                managed::SetupError::Cancelled => SessionError::Cancelled,
+                other => SessionError::Failed(other.into()),
+            }))
+        });
+    }
+
+    /// Looks at this machine anew: checks, Pythons, and the server's flags.
+    pub fn look(&self, inputs: doctor::Inputs) {
+        let chosen = inputs.python.clone();
+        self.spawn(async move { Done::Checks(doctor::examine(&inputs).await) });
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            let found = python::find(chosen.as_deref()).await;
+            let taken = python::choose(chosen.as_deref()).await;
+            let exe = taken.as_ref().ok().map(|python| python.exe.clone());
+            window.say(Done::Pythons {
+                found,
+                taken: taken.map_err(|error| error.to_string()),
+                remake: dirs::environment_dir().and_then(|dir| managed::reason_to_remake(&dir)),
+            });
+            let Some(exe) = exe else { return };
+            let Ok(probe) = python::server_probe(&exe).await else {
+                return;
+            };
+            let version = probe.mlx_lm.as_str();
+            let mut launcher = vec![exe.to_string_lossy().into_owned()];
+            launcher.extend(probe.module_args.iter().cloned());
+            window.say(Done::Server {
+                known: KnownFlags::parse(&probe.help, Some(version)).ok(),
+                launcher,
+            });
+        });
+    }
+
+    pub fn find_models(&self, extra: Vec<PathBuf>, depth: usize) {
+        self.spawn_blocking(move || {
+            let found = discover(&Places::usual(&extra, depth));
+            let choices = found.into_iter().map(|found| {
+                let description = describe(&found.path);
+                ModelChoice {
+                    text: found.path.to_string_lossy().into_owned(),
+                    label: found.label,
+                    detail: format!("{}, {}", description.bits_text(), description.size),
+                }
+            });
+            Done::Models(choices.collect())
+        });
+    }
+
+    pub fn resolve_model(&self, text: String, extra: Vec<PathBuf>, depth: usize) {
+        self.spawn_blocking(move || {
+            let resolved = resolve(&text, &Places::usual(&extra, depth));
+            let detail = resolved
+                .as_ref()
+                .ok()
+                .and_then(crate::models::Resolved::notice)
+                .unwrap_or_default();
+            Done::Resolved(ResolvedModel {
+                text,
+                outcome: resolved
+                    .map(|resolved| resolved.model)
+                    .map_err(|error| error.to_string()),
+                detail,
+            })
+        });
+    }
+
+    pub fn judge_memory(&self, plan: Plan) {
+        self.spawn_blocking(move || Done::Memory(model::memory_judgement(&plan)));
+    }
+
+    pub fn list_runs(&self, results: PathBuf) {
+        self.spawn_blocking(move || Done::Runs(library::scan(&results)));
+    }
+
+    pub fn open_run(&self, path: &Path) {
+        let path = path.to_owned();
+        self.spawn_blocking(move || {
+            let run = library::load(&path);
+            let run = run.map(Box::new).map_err(|error| error.to_string());
+            Done::Opened(path, run)
+        });
+    }
+
+    /// A native dialog for a model's folder; must be called on the UI thread.
+    pub fn pick_model(&self) {
+        let picking = rfd::AsyncFileDialog::new()
+            .set_title("Choose a model folder")
+            .pick_folder();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            if let Some(folder) = picking.await {
+                window.say(Done::PickedModel(folder.path().to_owned()));
+            }
+        });
+    }
+
+    /// A native dialog for a program that a setting names; must be called on the UI thread.
+    pub fn pick_file(&self, var: Var, title: &str) {
+        let picking = rfd::AsyncFileDialog::new().set_title(title).pick_file();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            if let Some(file) = picking.await {
+                window.say(Done::PickedFile(var, file.path().to_owned()));
+            }
+        });
+    }
+
+    /// A native dialog for a results file; must be called on the UI thread.
+    pub fn pick_results(&self) {
+        let picking = rfd::AsyncFileDialog::new()
+            .set_title("Open results")
+            .add_filter("Results", &["csv"])
+            .pick_file();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            if let Some(file) = picking.await {
+                window.say(Done::PickedResults(file.path().to_owned()));
+            }
+        });
+    }
+}
+
+async fn start(
+    settings: Settings,
+    plan: Plan,
+    report: &Arc<dyn Report>,
+    wake: engine::emitter::Wake,
+    cancel: &CancellationToken,
+) -> Result<Started, SessionError> {
+    let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
+    // The model may have been made meanwhile, under the path that it was resolved to.
+    let plan = Plan {
+        model: session.model.clone(),
+        ..plan
+    };
+    let recorder = session
+        .record(&plan)
+        .map_err(|error| SessionError::Failed(error.into()))?;
+    let cells: Box<dyn CellSource> = match plan.kind {
+        RunKind::Quick => Box::new(Refining::new(&plan, plan.cells.clone(), Vec::new())),
+        _ => Box::new(Grid::new(plan.cells.clone())),
+    };
+    take_on(&session, plan, cells, recorder, 0, wake)
+}
+
+async fn resume(
+    settings: Settings,
+    csv: &Path,
+    report: &Arc<dyn Report>,
+    wake: engine::emitter::Wake,
+    cancel: &CancellationToken,
+) -> Result<Started, SessionError> {
+    let resumed = store::resume::open(csv).map_err(|e| SessionError::Wrong(e.to_string()))?;
+    let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
+    let plan = resumed.plan.clone();
+    let done = resumed.done.len() as u32;
+    let left = resumed.remaining();
+    let rows = resumed.rows.iter().filter(|row| row.is_valid());
+    let cell = |index| plan.cells.iter().find(|cell| cell.index == index);
+    let valid = rows
+        .filter_map(|row| Some((cell(row.cell)?.clone(), row.throughput_tps)))
+        .collect();
+    let cells: Box<dyn CellSource> = match plan.kind {
+        RunKind::Quick => Box::new(Refining::new(&plan, left, valid)),
+        _ => Box::new(Grid::new(left)),
+    };
+    let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())
+        .map_err(|error| SessionError::Failed(error.into()))?
+        .with_requests(session.settings.is_on(Var::RequestsCsv));
+    take_on(&session, plan, cells, recorder, done, wake)
+}
+
+fn take_on(
+    session: &Session,
+    plan: Plan,
+    cells: Box<dyn CellSource>,
+    recorder: Recorder,
+    already_done: u32,
+    wake: engine::emitter::Wake,
+) -> Result<Started, SessionError> {
+    let csv = recorder.files().csv().to_owned();
+    let logs = recorder.files().logs();
+    let config = EngineConfig {
+        supervisor: std::env::current_exe().map_err(|e| SessionError::Failed(e.into()))?,
+        launcher: session.launcher(),
+        nginx: session.nginx.clone(),
+        logs,
+        sink: Some(Box::new(recorder)),
+        wake,
+    };
+    let run = Run {
+        plan,
+        cells,
+        already_done,
+    };
+    let handle = engine::spawn(run, config).map_err(|e| SessionError::Failed(e.into()))?;
+    Ok(Started {
+        handle,
+        csv,
+        _awake: KeepAwake::hold("measuring throughput"),
+    })
+}

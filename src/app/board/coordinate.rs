@@ -1,0 +1,169 @@
+//! Where a cell stands: dimensions and the values that they take.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{DimensionValues, Draft};
+use crate::plan::{Axis, Cell};
+use crate::store::row::CellRow;
+
+/// What cells of a run may differ in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dimension {
+    Axis(Axis),
+    /// The same combination, measured again. Grids average over it.
+    Repeat,
+}
+
+/// As people read it: "Decode concurrency", "--prefill-step-size".
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Axis(Axis::Instances) => "Instances",
+            Self::Axis(Axis::DecodeConcurrency) => "Decode concurrency",
+            Self::Axis(Axis::PromptConcurrency) => "Prompt concurrency",
+            Self::Axis(Axis::Concurrency) => "Concurrency",
+            Self::Axis(Axis::MaxTokens) => "Max tokens",
+            Self::Axis(Axis::PromptTokens) => "Prompt tokens",
+            Self::Axis(Axis::Flag(flag)) => flag,
+            Self::Repeat => "Repeat",
+        })
+    }
+}
+
+impl Dimension {
+    /// "concurrency 8", "--top-k default": in the middle of a sentence.
+    pub fn with(&self, value: &Coordinate) -> String {
+        match self {
+            Self::Axis(Axis::Flag(flag)) => format!("{flag} {value}"),
+            _ => format!("{} {value}", self.to_string().to_lowercase()),
+        }
+    }
+}
+
+/// A value on a dimension. Numbers come first in order of size, the server's own default last.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Coordinate {
+    Number(u64),
+    Text(String),
+    /// Nothing was asked for: the server's own default, or a prompt as it is.
+    Default,
+}
+
+impl fmt::Display for Coordinate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::Default => "default".fmt(f),
+        }
+    }
+}
+
+impl Coordinate {
+    fn of_flag(value: &str) -> Self {
+        match value.parse::<u64>() {
+            // "08" and "+8" are other texts on the command line than "8".
+            Ok(number) if number.to_string() == value => Self::Number(number),
+            _ if value.is_empty() => Self::Default,
+            _ => Self::Text(value.to_owned()),
+        }
+    }
+}
+
+impl From<Option<u32>> for Coordinate {
+    fn from(value: Option<u32>) -> Self {
+        value.map_or(Self::Default, |value| Self::Number(u64::from(value)))
+    }
+}
+
+pub(super) fn of_cell(cell: &Cell) -> Vec<(Axis, Coordinate)> {
+    let (point, load) = (&cell.point, &cell.load);
+    let mut axes = built_in([
+        Some(point.instances),
+        point.decode_concurrency,
+        point.prompt_concurrency,
+        Some(load.concurrency),
+        Some(load.max_tokens),
+        load.prompt_tokens,
+    ]);
+    axes.extend(
+        point
+            .flags
+            .iter()
+            .map(|f| (Axis::Flag(f.flag.clone()), Coordinate::of_flag(&f.value))),
+    );
+    axes
+}
+
+/// Another lab's row has 0 where its format has no such column.
+pub(super) fn of_row(row: &CellRow) -> Vec<(Axis, Coordinate)> {
+    let known = |value: u32| Some(value).filter(|&value| value > 0);
+    let mut axes = built_in([
+        known(row.instances),
+        row.decode_concurrency,
+        row.prompt_concurrency,
+        known(row.concurrency),
+        row.max_tokens,
+        row.asked_prompt_tokens,
+    ]);
+    axes.extend(
+        row.axes()
+            .into_iter()
+            .map(|f| (Axis::Flag(f.flag), Coordinate::of_flag(&f.value))),
+    );
+    axes
+}
+
+fn built_in(values: [Option<u32>; 6]) -> Vec<(Axis, Coordinate)> {
+    Axis::BUILT_IN
+        .into_iter()
+        .zip(values.map(Coordinate::from))
+        .collect()
+}
+
+/// The dimensions of these cells without the repeat, and each cell's place on them. A dimension
+/// that no cell has a value on is left out.
+pub(super) fn dimensions(drafts: &[Draft]) -> (Vec<DimensionValues>, Vec<Vec<u32>>) {
+    let mut numbers: HashMap<&Axis, usize> = HashMap::new();
+    let mut columns: Vec<(&Axis, Vec<&Coordinate>)> = Vec::new();
+    for (position, draft) in drafts.iter().enumerate() {
+        for (axis, value) in &draft.axes {
+            let number = *numbers.entry(axis).or_insert_with(|| {
+                columns.push((axis, Vec::with_capacity(drafts.len())));
+                columns.len() - 1
+            });
+            let column = &mut columns[number].1;
+            column.resize(position, &Coordinate::Default);
+            column.push(value);
+        }
+    }
+    let mut dimensions = Vec::new();
+    let mut places = vec![Vec::with_capacity(columns.len() + 1); drafts.len()];
+    for (axis, mut column) in columns {
+        column.resize(drafts.len(), &Coordinate::Default);
+        let values = distinct(column.iter().copied());
+        if values == [Coordinate::Default] {
+            continue;
+        }
+        for (place, value) in places.iter_mut().zip(column) {
+            place.push(position(&values, value));
+        }
+        dimensions.push(DimensionValues {
+            dimension: Dimension::Axis(axis.clone()),
+            values,
+        });
+    }
+    (dimensions, places)
+}
+
+/// In ascending order.
+pub(super) fn distinct<'a>(values: impl Iterator<Item = &'a Coordinate>) -> Vec<Coordinate> {
+    let seen: std::collections::BTreeSet<&Coordinate> = values.collect();
+    seen.into_iter().cloned().collect()
+}
+
+/// Where a value stands among those of [`distinct`].
+pub(super) fn position(values: &[Coordinate], value: &Coordinate) -> u32 {
+    values.binary_search(value).unwrap_or_else(|next| next) as u32
+}

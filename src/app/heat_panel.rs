@@ -1,0 +1,167 @@
+//! A heatmap with the choice of its axes and layer; the Run and the Results page share it.
+
+use egui::{ComboBox, Ui};
+
+use super::board::{Board, CellState, Dimension, GridView, Layer};
+use super::heat;
+use super::theme;
+use super::widgets::colour_bar::{Orientation, colour_bar};
+use super::widgets::heatmap::{Heatmap, HeatmapModel};
+
+/// What is chosen, and what is prepared for drawing it.
+#[derive(Debug)]
+pub struct HeatPanel {
+    axes: Option<(Dimension, Dimension)>,
+    layer: Layer,
+    /// Position in the board's entries: the user's choice, else the best cell.
+    pub selected: Option<usize>,
+    /// What the selection was when it last followed the best cell.
+    followed: Option<usize>,
+    dimensions: Vec<Dimension>,
+    layers: Vec<Layer>,
+    view: Option<GridView>,
+    model: Option<HeatmapModel>,
+}
+
+impl Default for HeatPanel {
+    fn default() -> Self {
+        Self {
+            axes: None,
+            layer: Layer::Throughput,
+            selected: None,
+            followed: None,
+            dimensions: Vec::new(),
+            layers: vec![Layer::Throughput],
+            view: None,
+            model: None,
+        }
+    }
+}
+
+impl HeatPanel {
+    /// Takes a board that is new or has changed.
+    pub fn update(&mut self, board: &Board) {
+        self.dimensions = board
+            .dimensions()
+            .into_iter()
+            .map(|values| values.dimension.clone())
+            .filter(|dimension| *dimension != Dimension::Repeat)
+            .collect();
+        self.layers = board.layers();
+        if !self.layers.contains(&Layer::Throughput) {
+            self.layers.insert(0, Layer::Throughput);
+        }
+        let known = |dimension: &Dimension| self.dimensions.contains(dimension);
+        self.axes = self
+            .axes
+            .take()
+            .filter(|(x, y)| known(x) && (known(y) || *y == Dimension::Repeat))
+            .or_else(|| board.default_axes());
+        let best = board.best().map(|best| best.entry);
+        if self
+            .selected
+            .is_none_or(|entry| entry >= board.entries().len())
+            || self.selected == self.followed
+        {
+            self.selected = best;
+            self.followed = best;
+        }
+        self.view = self
+            .axes
+            .as_ref()
+            .map(|(x, y)| board.grid(x, y, self.layer));
+        self.model = self.view.as_ref().map(|view| heat::model(board, view));
+    }
+
+    /// Shows the running cell's figure of this moment.
+    pub fn set_live(&mut self, board: &Board, throughput_tps: Option<f64>) {
+        let (Some(view), Some(model)) = (&mut self.view, &mut self.model) else {
+            return;
+        };
+        view.set_live(throughput_tps);
+        let running = view
+            .groups
+            .iter()
+            .flat_map(|group| &group.cells)
+            .flatten()
+            .filter(|cell| cell.state == CellState::Running);
+        for cell in running {
+            model.update(heat::input(board, view.layer, cell));
+        }
+    }
+
+    /// Draws the choices, then the heatmap over the rest of `ui`.
+    pub fn show(&mut self, ui: &mut Ui, board: &Board) {
+        if self.choices(ui) {
+            self.update(board);
+        }
+        ui.add_space(theme::space::S);
+        let Some(model) = &self.model else {
+            return;
+        };
+        if let Some(scale) = model.scale() {
+            let length = ui.available_width().min(360.0);
+            colour_bar(ui, scale, Orientation::Horizontal, length);
+            ui.add_space(theme::space::S);
+        }
+        let mut selected = self.selected.map(heat::id);
+        let output = Heatmap::new("cells", model).show(ui, &mut selected);
+        if output.changed {
+            self.selected = selected.map(|id| id.0 as usize);
+        }
+    }
+
+    /// True if another view was chosen.
+    fn choices(&mut self, ui: &mut Ui) -> bool {
+        let mut changed = false;
+        ui.horizontal_wrapped(|ui| {
+            let layers = &self.layers;
+            changed |= choose(ui, "Layer", &mut self.layer, layers, |layer| {
+                (layer.name().to_owned(), layer.about())
+            });
+            let Some((x, y)) = &mut self.axes else {
+                return;
+            };
+            if self.dimensions.len() < 2 {
+                return;
+            }
+            let named = |dimension: &Dimension| (dimension.to_string(), "");
+            let (old_x, old_y) = (x.clone(), y.clone());
+            let across = choose(ui, "Across", x, &self.dimensions, named);
+            if across && *x == *y {
+                *y = old_x.clone();
+            }
+            let down = choose(ui, "Down", y, &self.dimensions, named);
+            if down && *x == *y {
+                *x = old_y;
+            }
+            changed |= across || down;
+        });
+        changed
+    }
+}
+
+fn choose<T: PartialEq + Clone>(
+    ui: &mut Ui,
+    label: &str,
+    chosen: &mut T,
+    all: &[T],
+    words: impl Fn(&T) -> (String, &'static str),
+) -> bool {
+    let before = chosen.clone();
+    let caption = theme::caption(ui, label);
+    ComboBox::from_id_salt(label)
+        .selected_text(words(chosen).0)
+        .show_ui(ui, |ui| {
+            for item in all {
+                let (text, about) = words(item);
+                let line = ui.selectable_value(chosen, item.clone(), text);
+                if !about.is_empty() {
+                    line.on_hover_text(about);
+                }
+            }
+        })
+        .response
+        .labelled_by(caption.id);
+    *chosen != before
+}

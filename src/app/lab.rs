@@ -1,0 +1,368 @@
+//! The window's state, how events change it, and how it is drawn.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::{Context, Frame, Margin, Panel, Ui};
+use egui_material_icons::MaterialIcon;
+use egui_material_icons::icons::{ICON_BAR_CHART, ICON_BUILD, ICON_SPEED};
+use tokio_util::sync::CancellationToken;
+
+use super::backend::{Backend, Started};
+use super::command::AppCommand;
+use super::pages::environment::{self, EnvironmentPage};
+use super::pages::results::{self, ResultsPage};
+use super::pages::run::form::{Facts, FormModel, Presets};
+use super::pages::run::{self, RunView};
+use super::theme::{self, palette, space};
+use crate::engine::emitter::Wake;
+use crate::plan::estimate::Pace;
+use crate::platform::dirs;
+use crate::settings::{SavedSettings, Settings, Sources, Var};
+
+/// While a run measures, the window is not drawn more often: it shares the GPU with the model.
+const REPAINT_AFTER: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    Run,
+    Results,
+    Environment,
+}
+
+impl Page {
+    const ALL: [(Self, AppCommand, MaterialIcon); 3] = [
+        (Self::Run, AppCommand::ShowRun, ICON_SPEED),
+        (Self::Results, AppCommand::ShowResults, ICON_BAR_CHART),
+        (Self::Environment, AppCommand::ShowEnvironment, ICON_BUILD),
+    ];
+}
+
+/// The whole window.
+pub struct Lab {
+    pub(super) backend: Backend,
+    pub(super) page: Page,
+    pub(super) form: FormModel,
+    pub(super) run: Option<RunView>,
+    pub(super) engine: Option<Started>,
+    /// Cancels what is being prepared.
+    pub(super) preparing: Option<CancellationToken>,
+    pub(super) setting_up: Option<CancellationToken>,
+    pub(super) results: ResultsPage,
+    pub(super) environment: EnvironmentPage,
+    pub(super) sheet_open: bool,
+    /// The last thing that went wrong, told above the page until it is dismissed.
+    pub(super) trouble: Option<String>,
+    /// The user has asked to close while a run goes on.
+    pub(super) closing: bool,
+    /// What was already asked for the form's present plan.
+    pub(super) asked_model: Option<String>,
+}
+
+impl Lab {
+    /// `file` is opened at once, as a double click asks for.
+    ///
+    /// # Errors
+    /// No runtime can be made.
+    pub fn new(context: &Context, file: Option<&Path>) -> std::io::Result<Self> {
+        theme::install(context);
+        let waker = context.clone();
+        let wake: Wake = Arc::new(move || waker.request_repaint_after(REPAINT_AFTER));
+        let backend = Backend::new(wake)?;
+        let (presets, problem) = match dirs::data_dir() {
+            Some(data) => Presets::load(&data.join("presets.json")),
+            None => (Presets::default(), None),
+        };
+        let mut lab = Self {
+            backend,
+            page: Page::Run,
+            form: FormModel::new(facts(), presets, problem),
+            run: None,
+            engine: None,
+            preparing: None,
+            setting_up: None,
+            results: ResultsPage::default(),
+            environment: EnvironmentPage::default(),
+            sheet_open: false,
+            trouble: None,
+            closing: false,
+            asked_model: None,
+        };
+        lab.look();
+        lab.list_runs();
+        if let Some(file) = file {
+            lab.open(file);
+        }
+        lab.follow_form();
+        Ok(lab)
+    }
+
+    /// The settings as the form has them; where the form has errors, those of the machine.
+    pub(super) fn settings(&self) -> Settings {
+        let sources = Sources {
+            environment: self.form.facts.environment.clone(),
+            saved: self.form.facts.saved.clone(),
+            ..Sources::default()
+        };
+        Settings::resolve(&sources).unwrap_or_default()
+    }
+
+    pub(super) fn results_dir(&self) -> PathBuf {
+        let settings = self.settings();
+        match settings.path(Var::ResultsDir) {
+            // From Finder the working directory is `/`: results belong into the app's own folder.
+            Some(path) if path.is_absolute() || settings.is_given(Var::ResultsDir) => {
+                path.to_owned()
+            }
+            _ if std::env::current_dir().is_ok_and(|here| here.parent().is_none()) => {
+                dirs::data_dir().unwrap_or_default().join("results")
+            }
+            Some(path) => path.to_owned(),
+            None => PathBuf::from("results"),
+        }
+    }
+
+    pub(super) fn look(&mut self) {
+        self.environment.begin_refresh();
+        let settings = self.settings();
+        self.backend.look(crate::doctor::Inputs::of(&settings));
+        let depth = settings.int(Var::ModelSearchDepth).unwrap_or(4) as usize;
+        self.backend
+            .find_models(settings.paths(Var::ModelDirs).to_vec(), depth);
+    }
+
+    pub(super) fn list_runs(&self) {
+        self.backend.list_runs(self.results_dir());
+    }
+
+    /// Opens a results file, or takes a model's folder into the form.
+    pub(super) fn open(&mut self, path: &Path) {
+        if path.is_dir() {
+            self.page = Page::Run;
+            self.form.set(Var::ModelPath, &path.to_string_lossy());
+            self.follow_form();
+            return;
+        }
+        self.page = Page::Results;
+        self.results.set_opening(path);
+        self.backend.open_run(path);
+    }
+
+    /// Folds everything that has come since the last frame.
+    pub fn drain(&mut self) {
+        while let Some(done) = self.backend.next() {
+            self.take(done);
+        }
+        self.drain_engine();
+    }
+
+    fn drain_engine(&mut self) {
+        let (Some(started), Some(view)) = (&mut self.engine, &mut self.run) else {
+            return;
+        };
+        let mut heard = false;
+        loop {
+            match started.handle.events.try_recv() {
+                Ok(event) => {
+                    view.state.apply(&event);
+                    heard = true;
+                }
+                Err(tokio::sync::mpsc::error::TryRecvError::Empty) => break,
+                Err(tokio::sync::mpsc::error::TryRecvError::Disconnected) => {
+                    heard = true;
+                    break;
+                }
+            }
+        }
+        if started.handle.live.has_changed().unwrap_or(false) {
+            let live = started.handle.live.borrow_and_update().clone();
+            view.state.live(&live);
+            heard = true;
+        }
+        if heard {
+            view.update();
+        }
+        if view.state.end().is_some() {
+            self.finish_run();
+        }
+    }
+
+    /// Draws everything.
+    pub fn draw(&mut self, ui: &mut Ui) {
+        if let Some(command) = AppCommand::pressed(ui.ctx()) {
+            self.command(command);
+        }
+        self.navigation(ui);
+        self.trouble_bar(ui);
+        let commands = match self.page {
+            Page::Run => self.run_page(ui),
+            Page::Results => self.results_page(ui),
+            Page::Environment => self.environment_page(ui),
+        };
+        for command in commands {
+            self.command(command);
+        }
+        self.sheet(ui.ctx());
+        self.closing_question(ui.ctx());
+    }
+
+    fn navigation(&mut self, ui: &mut Ui) {
+        let fill = palette(ui).surface;
+        let mut asked = None;
+        Panel::left("navigation")
+            .exact_size(132.0)
+            .resizable(false)
+            .frame(
+                Frame::new()
+                    .fill(fill)
+                    .inner_margin(Margin::same(space::S as i8)),
+            )
+            .show(ui, |ui| {
+                ui.add_space(space::S);
+                for (page, command, icon) in Page::ALL {
+                    let about = command.about();
+                    let here = self.page == page;
+                    let label = (icon.rich_text(), about.text);
+                    let line = ui
+                        .selectable_label(here, label)
+                        .on_hover_text(about.tooltip);
+                    if line.clicked() {
+                        asked = Some(command);
+                    }
+                }
+            });
+        if let Some(command) = asked {
+            self.command(command);
+        }
+    }
+
+    fn trouble_bar(&mut self, ui: &mut Ui) {
+        let Some(trouble) = self.trouble.clone() else {
+            return;
+        };
+        let palette = palette(ui);
+        Panel::top("trouble")
+            .frame(
+                Frame::new()
+                    .fill(palette.surface)
+                    .inner_margin(Margin::same(space::S as i8)),
+            )
+            .show(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.colored_label(palette.danger, trouble);
+                    if ui.button("Dismiss").clicked() {
+                        self.trouble = None;
+                    }
+                });
+            });
+    }
+
+    fn run_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {
+        let mut commands = Vec::new();
+        for action in run::show(ui, &mut self.form, self.run.as_mut()) {
+            match action {
+                run::RunAction::Form(action) => self.form_action(&action),
+                run::RunAction::Command(command) => commands.push(command),
+            }
+        }
+        commands
+    }
+
+    fn results_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {
+        for action in results::show(ui, &mut self.results) {
+            self.results_action(ui.ctx(), action);
+        }
+        Vec::new()
+    }
+
+    fn environment_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {
+        for action in environment::show(ui, &self.environment) {
+            self.environment_action(action);
+        }
+        Vec::new()
+    }
+
+    fn sheet(&mut self, context: &Context) {
+        let mut open = self.sheet_open;
+        egui::Window::new("Shortcuts")
+            .open(&mut open)
+            .collapsible(false)
+            .resizable(false)
+            .show(context, |ui| {
+                egui::Grid::new("shortcuts").num_columns(2).show(ui, |ui| {
+                    use strum::IntoEnumIterator as _;
+                    for command in AppCommand::iter() {
+                        let about = command.about();
+                        if let Some(shortcut) = about.shortcut {
+                            ui.label(ui.ctx().format_shortcut(&shortcut));
+                            ui.label(about.text);
+                            ui.end_row();
+                        }
+                    }
+                });
+            });
+        self.sheet_open = open;
+    }
+
+    /// Closing the window during a run asks, then stops the servers.
+    fn closing_question(&mut self, context: &Context) {
+        let asked_to_close = context.input(|input| input.viewport().close_requested());
+        if asked_to_close && self.engine.is_some() {
+            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.closing = true;
+        }
+        if !self.closing {
+            return;
+        }
+        if self.engine.is_none() {
+            context.send_viewport_cmd(egui::ViewportCommand::Close);
+            return;
+        }
+        egui::Window::new("A run is going on")
+            .collapsible(false)
+            .resizable(false)
+            .show(context, |ui| {
+                ui.label(
+                    "Finished cells are on disk. Stopping ends the servers, and takes a second.",
+                );
+                ui.horizontal(|ui| {
+                    if ui.button("Stop and quit").clicked() {
+                        self.command(AppCommand::Stop);
+                    }
+                    if ui.button("Keep running").clicked() {
+                        self.closing = false;
+                    }
+                });
+            });
+    }
+}
+
+/// What the form is told of this machine at the start; the rest comes from the background.
+fn facts() -> Facts {
+    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+    let saved = match dirs::settings_file() {
+        Some(file) => SavedSettings::load(&file).0,
+        None => SavedSettings::default(),
+    };
+    Facts {
+        environment: std::env::vars_os()
+            .map(|(key, value)| (text(key), text(value)))
+            .collect(),
+        saved,
+        nginx_found: crate::engine::balance::find::find_nginx(None).is_some(),
+        cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+        pace: Pace::default(),
+        ..Facts::default()
+    }
+}
+
+impl eframe::App for Lab {
+    fn logic(&mut self, _context: &Context, _frame: &mut eframe::Frame) {
+        self.drain();
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+}

@@ -1,0 +1,5 @@
+//! One module a page of the navigation.
+
+pub mod environment;
+pub mod results;
+pub mod run;

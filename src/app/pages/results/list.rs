@@ -1,0 +1,318 @@
+//! The library: one row a run, in aligned columns.
+
+use egui::text::LayoutJob;
+use egui::{
+    Align, Align2, Button, Color32, FontId, Layout, Pos2, Rect, Role, ScrollArea, Sense, TextEdit,
+    TextStyle, Ui, WidgetInfo, pos2, vec2,
+};
+use egui_material_icons::icons::ICON_FOLDER_OPEN;
+
+use super::{ResultsAction, ResultsPage};
+use crate::app::board::Layer;
+use crate::store::library::{RunSummary, date_text, kind_text, origin_text};
+use crate::store::read::Origin;
+
+const ROW_HEIGHT: f32 = 48.0;
+const SIDE: f32 = 16.0;
+const DATE_WIDTH: f32 = 88.0;
+const BEST_WIDTH: f32 = 92.0;
+const GAP: f32 = 12.0;
+
+/// A run with everything that its row shows, ready to draw.
+#[derive(Debug)]
+pub(super) struct RunItem {
+    summary: RunSummary,
+    title: String,
+    subtitle: String,
+    day: String,
+    time: String,
+    best: String,
+    cells: String,
+    /// What a screen reader says and a test looks for.
+    name: String,
+    /// Everything that the filter searches, in lower case.
+    haystack: String,
+}
+
+impl RunItem {
+    pub(super) fn new(summary: RunSummary) -> Self {
+        let title = summary
+            .kind
+            .map_or_else(|| summary.name.clone(), |kind| kind_text(kind).to_owned());
+        let (day, time) = summary.date.map(date_text).map_or_else(
+            || ("-".to_owned(), String::new()),
+            |text| match text.split_once(", ") {
+                Some((day, time)) => (day.to_owned(), time.to_owned()),
+                None => (text, String::new()),
+            },
+        );
+        let best = summary.best.as_ref().map_or_else(
+            || "-".to_owned(),
+            |best| Layer::Throughput.precise(best.throughput_tps),
+        );
+        let cells = match summary.total {
+            _ if summary.origin.is_none() => String::new(),
+            Some(total) => format!("{} of {total} cells", summary.done),
+            None if summary.done == 1 => "1 cell".to_owned(),
+            None => format!("{} cells", summary.done),
+        };
+        let mut item = Self {
+            subtitle: subtitle(&summary),
+            title,
+            day,
+            time,
+            best,
+            cells,
+            name: String::new(),
+            haystack: String::new(),
+            summary,
+        };
+        item.name = item.describe();
+        let best_text = item.summary.best.as_ref().map(|best| best.text.as_str());
+        item.haystack = format!(
+            "{} {} {} {}",
+            item.name,
+            item.summary.name,
+            item.summary.model.as_deref().unwrap_or_default(),
+            best_text.unwrap_or_default()
+        )
+        .to_lowercase();
+        item
+    }
+
+    pub(super) fn matches(&self, word: &str) -> bool {
+        self.haystack.contains(word)
+    }
+
+    fn describe(&self) -> String {
+        let mut parts = vec![self.title.clone(), self.subtitle.clone()];
+        if self.summary.date.is_some() {
+            parts.push(format!("{} {}", self.day, self.time));
+        }
+        if self.summary.best.is_some() {
+            parts.push(format!("best {} tokens/s", self.best));
+        }
+        if self.summary.origin.is_some() {
+            parts.push(self.cells.clone());
+        }
+        if self.summary.unfinished {
+            parts.push("unfinished".to_owned());
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.join(", ")
+    }
+}
+
+/// What is wrong with the run, else what was measured on what.
+fn subtitle(summary: &RunSummary) -> String {
+    if let Some(problem) = &summary.problem {
+        return problem.clone();
+    }
+    // The organisation says little, and there is little room.
+    let short = |label: &'_ str| label.rsplit('/').next().unwrap_or(label).to_owned();
+    let model = summary.model.as_deref().map(short);
+    let known: Vec<String> = model.into_iter().chain(summary.chip.clone()).collect();
+    match summary.origin {
+        _ if !known.is_empty() => known.join(" · "),
+        Some(Origin::Ours) | None => summary.name.clone(),
+        Some(origin) => origin_text(origin).to_owned(),
+    }
+}
+
+/// Draws the list; `true` when the filter was edited.
+pub(super) fn show(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>) -> bool {
+    let filter_changed = header(ui, page, actions);
+    let Some(runs) = &page.runs else {
+        super::quiet(ui, "Looking for runs...");
+        return false;
+    };
+    if runs.is_empty() {
+        no_runs_yet(ui, actions);
+        return false;
+    }
+    if page.visible.is_empty() {
+        super::quiet(ui, "No run matches the filter");
+        return filter_changed;
+    }
+    captions(ui);
+    let selected = page.selected();
+    let mut clicked = None;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ScrollArea::vertical().auto_shrink(false).show_rows(
+        ui,
+        ROW_HEIGHT,
+        page.visible.len(),
+        |ui, rows| {
+            for item in page.visible[rows].iter().filter_map(|i| runs.get(*i)) {
+                let chosen = selected == Some(item.summary.path.as_path());
+                if row(ui, item, chosen) {
+                    clicked = Some(item.summary.path.clone());
+                }
+            }
+        },
+    );
+    actions.extend(clicked.map(ResultsAction::Open));
+    filter_changed
+}
+
+fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>) -> bool {
+    let mut changed = false;
+    egui::Frame::new()
+        .inner_margin(egui::Margin {
+            left: SIDE as i8,
+            right: SIDE as i8,
+            top: 16,
+            bottom: 10,
+        })
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.heading("Results");
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let open = ui
+                        .add(Button::new((ICON_FOLDER_OPEN.rich_text(), "Open...")))
+                        .on_hover_text("Open a CSV of this app or of an older lab")
+                        .accessible_name("Open results...");
+                    if open.clicked() {
+                        actions.push(ResultsAction::OpenFile);
+                    }
+                });
+            });
+            ui.add_space(8.0);
+            let field = TextEdit::singleline(&mut page.filter)
+                .hint_text("Filter by kind, model, chip or date")
+                .desired_width(f32::INFINITY)
+                .margin(vec2(8.0, 5.0));
+            changed = ui.add(field).accessible_name("Filter runs").changed();
+        });
+    changed
+}
+
+fn no_runs_yet(ui: &mut Ui, actions: &mut Vec<ResultsAction>) {
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.25);
+        ui.set_max_width(260.0);
+        ui.label(egui::RichText::new("No runs yet").strong().size(15.0));
+        ui.add_space(6.0);
+        ui.weak(
+            "Start one on the Run page: it appears here with its first cell. \
+             A quick run takes about a minute.",
+        );
+        ui.add_space(12.0);
+        if ui.button("Open a results file...").clicked() {
+            actions.push(ResultsAction::OpenFile);
+        }
+    });
+}
+
+/// Where a row's columns end, from the right.
+struct Columns {
+    title: Rect,
+    date_right: f32,
+    best_right: f32,
+}
+
+impl Columns {
+    fn of(rect: Rect) -> Self {
+        let best_right = rect.right() - SIDE;
+        let date_right = best_right - BEST_WIDTH - GAP;
+        let title_right = date_right - DATE_WIDTH - GAP;
+        Self {
+            title: Rect::from_min_max(
+                pos2(rect.left() + SIDE, rect.top()),
+                pos2(title_right, rect.bottom()),
+            ),
+            date_right,
+            best_right,
+        }
+    }
+}
+
+fn captions(ui: &mut Ui) {
+    let size = vec2(ui.available_width(), 22.0);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let columns = Columns::of(rect);
+    let font = TextStyle::Small.resolve(ui.style());
+    let color = ui.visuals().weak_text_color();
+    let y = rect.center().y;
+    let painter = ui.painter();
+    let left = pos2(columns.title.left(), y);
+    painter.text(left, Align2::LEFT_CENTER, "Run", font.clone(), color);
+    let date = pos2(columns.date_right, y);
+    painter.text(date, Align2::RIGHT_CENTER, "Date", font.clone(), color);
+    let best = pos2(columns.best_right, y);
+    painter.text(best, Align2::RIGHT_CENTER, "Best tokens/s", font, color);
+    let line = ui.visuals().widgets.noninteractive.bg_stroke;
+    painter.hline(rect.x_range(), rect.bottom(), line);
+}
+
+/// Draws one run; `true` when it was clicked.
+fn row(ui: &mut Ui, item: &RunItem, selected: bool) -> bool {
+    let size = vec2(ui.available_width(), ROW_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &item.name));
+    if ui.is_rect_visible(rect) {
+        let visuals = ui.visuals();
+        let back = rect.shrink2(vec2(6.0, 1.0));
+        if selected {
+            let fill = visuals.selection.bg_fill.gamma_multiply(0.35);
+            ui.painter().rect_filled(back, 6.0, fill);
+        } else if response.hovered() || response.has_focus() {
+            let fill = visuals.widgets.hovered.weak_bg_fill.gamma_multiply(0.5);
+            ui.painter().rect_filled(back, 6.0, fill);
+        }
+        texts(ui, item, rect);
+    }
+    response.on_hover_text(&item.name).clicked()
+}
+
+fn texts(ui: &Ui, item: &RunItem, rect: Rect) {
+    let visuals = ui.visuals();
+    let (strong, weak) = (visuals.strong_text_color(), visuals.weak_text_color());
+    let body = TextStyle::Body.resolve(ui.style());
+    let small = TextStyle::Small.resolve(ui.style());
+    let columns = Columns::of(rect);
+    let (first, second) = (rect.top() + 16.0, rect.top() + 33.0);
+    let subtitle_color = match item.summary.problem {
+        Some(_) => visuals.warn_fg_color,
+        None => weak,
+    };
+    let at = |y: f32| pos2(columns.title.left(), y);
+    let width = columns.title.width();
+    cut(ui, at(first), width, &item.title, body.clone(), strong);
+    cut(
+        ui,
+        at(second),
+        width,
+        &item.subtitle,
+        small.clone(),
+        subtitle_color,
+    );
+    let painter = ui.painter();
+    let right = |x: f32, y: f32, text: &str, font: &FontId, color: Color32| {
+        painter.text(pos2(x, y), Align2::RIGHT_CENTER, text, font.clone(), color);
+    };
+    right(
+        columns.date_right,
+        first,
+        &item.day,
+        &body,
+        visuals.text_color(),
+    );
+    right(columns.date_right, second, &item.time, &small, weak);
+    right(columns.best_right, first, &item.best, &body, strong);
+    let cells_color = if item.summary.unfinished {
+        visuals.warn_fg_color
+    } else {
+        weak
+    };
+    right(columns.best_right, second, &item.cells, &small, cells_color);
+}
+
+/// One line, cut off with an ellipsis where it is too long.
+fn cut(ui: &Ui, left_center: Pos2, width: f32, text: &str, font: FontId, color: Color32) {
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(1.0));
+    let galley = ui.painter().layout_job(job);
+    let at = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, color);
+}

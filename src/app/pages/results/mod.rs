@@ -1,0 +1,161 @@
+//! Earlier runs: the library on the left, the opened run on the right.
+//!
+//! Everything shown is prepared when it changes (`set_*`, and `update` after a click); drawing
+//! only reads it. Files are read by whoever carries out the actions, in a thread.
+
+pub mod cell_table;
+mod list;
+mod opened;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+
+use self::list::RunItem;
+use self::opened::OpenedRun;
+use crate::store::library::{LoadedRun, RunSummary};
+
+/// What the page asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResultsAction {
+    /// Load this run and hand it to [`ResultsPage::set_opened`].
+    Open(PathBuf),
+    /// Let the user choose a file to open.
+    OpenFile,
+    /// Show the file in Finder.
+    Reveal(PathBuf),
+    /// Finish this run.
+    Resume(PathBuf),
+    CopyText(String),
+}
+
+/// What stands on the right.
+#[derive(Debug, Default)]
+enum Shown {
+    #[default]
+    Nothing,
+    /// Its file is being read.
+    Opening(PathBuf),
+    Run(Box<OpenedRun>),
+    /// It could not be read, in words.
+    Problem(PathBuf, String),
+}
+
+/// The page's state.
+#[derive(Debug, Default)]
+pub struct ResultsPage {
+    /// `None` until the results folder was looked through.
+    runs: Option<Vec<RunItem>>,
+    /// Positions of the runs that the filter lets through.
+    visible: Vec<usize>,
+    filter: String,
+    shown: Shown,
+}
+
+impl ResultsPage {
+    /// Takes the runs of the results folder, newest first.
+    pub fn set_runs(&mut self, runs: Vec<RunSummary>) {
+        self.runs = Some(runs.into_iter().map(RunItem::new).collect());
+        self.apply_filter();
+    }
+
+    /// Says that a run's file is being read.
+    pub fn set_opening(&mut self, path: &Path) {
+        self.shown = Shown::Opening(path.to_owned());
+    }
+
+    pub fn set_opened(&mut self, run: LoadedRun) {
+        // Read again after it grew: what was chosen stays chosen.
+        let before = match std::mem::take(&mut self.shown) {
+            Shown::Run(opened) if opened.path() == run.path => Some(opened.into_choices()),
+            _ => None,
+        };
+        self.shown = Shown::Run(Box::new(OpenedRun::new(run, before)));
+    }
+
+    pub fn set_problem(&mut self, path: &Path, problem: String) {
+        self.shown = Shown::Problem(path.to_owned(), problem);
+    }
+
+    /// The run that is selected, whether it is open yet or not.
+    pub fn selected(&self) -> Option<&Path> {
+        match &self.shown {
+            Shown::Nothing => None,
+            Shown::Opening(path) | Shown::Problem(path, _) => Some(path),
+            Shown::Run(opened) => Some(opened.path()),
+        }
+    }
+
+    /// The selected cell's figures as two lines parted by tabs, to be pasted into a spreadsheet.
+    pub fn copy_text(&self) -> Option<String> {
+        match &self.shown {
+            Shown::Run(opened) => opened.copy_text(),
+            _ => None,
+        }
+    }
+
+    fn apply_filter(&mut self) {
+        let words: Vec<String> = self
+            .filter
+            .split_whitespace()
+            .map(str::to_lowercase)
+            .collect();
+        let runs = self.runs.iter().flatten().enumerate();
+        self.visible = runs
+            .filter(|(_, run)| words.iter().all(|word| run.matches(word)))
+            .map(|(position, _)| position)
+            .collect();
+    }
+}
+
+/// Draws the page and gives what the user asked for.
+pub fn show(ui: &mut Ui, page: &mut ResultsPage) -> Vec<ResultsAction> {
+    let mut actions = Vec::new();
+    let fill = ui.visuals().panel_fill;
+    Panel::left("results_list")
+        .resizable(true)
+        .default_size(400.0)
+        .size_range(320.0..=560.0)
+        .frame(Frame::new().fill(fill).inner_margin(Margin::ZERO))
+        .show(ui, |ui| {
+            let filter_changed = list::show(ui, page, &mut actions);
+            if filter_changed {
+                page.apply_filter();
+            }
+        });
+    CentralPanel::default()
+        .frame(Frame::new().fill(fill).inner_margin(Margin::same(16)))
+        .show(ui, |ui| match &mut page.shown {
+            Shown::Nothing => quiet(ui, "Select a run to see its figures"),
+            Shown::Opening(path) => quiet(ui, &format!("Opening {}...", file_name(path))),
+            Shown::Problem(path, problem) => {
+                ui.heading(file_name(path));
+                ui.add_space(8.0);
+                opened::banner(ui, problem);
+            }
+            Shown::Run(opened) => opened::show(ui, opened, &mut actions),
+        });
+    if let Some(ResultsAction::Open(path)) = actions
+        .iter()
+        .find(|action| matches!(action, ResultsAction::Open(_)))
+    {
+        page.set_opening(path);
+    }
+    actions
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A line in the middle of an otherwise empty place.
+fn quiet(ui: &mut Ui, text: &str) {
+    ui.centered_and_justified(|ui| {
+        ui.weak(text);
+    });
+}

@@ -1,0 +1,307 @@
+//! An opened run: what it is, its heatmap, its table.
+
+use std::path::Path;
+
+use egui::{
+    Align, Button, Color32, FontId, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea,
+    TextStyle, Ui, vec2,
+};
+use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
+
+use super::cell_table::CellTable;
+use super::{ResultsAction, file_name};
+use crate::app::board::{Board, Layer};
+use crate::app::heat_panel::HeatPanel;
+use crate::store::library::{Fact, LoadedRun, kind_text};
+
+/// Damaged lines that the details list; the file itself has the rest.
+const MAX_DAMAGED: usize = 50;
+/// Facts that stand beside the figures; the details have all.
+const MAIN_FACTS: [&str; 8] = [
+    "Model",
+    "Chip",
+    "Date",
+    "Mode",
+    "mlx-lm",
+    "mlx",
+    "Written by",
+    "Ended",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Tab {
+    #[default]
+    Heatmap,
+    Table,
+    Details,
+}
+
+impl Tab {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Heatmap, "Heatmap"),
+        (Self::Table, "Table"),
+        (Self::Details, "Details"),
+    ];
+}
+
+/// What the user chose to see of a run.
+#[derive(Debug, Default)]
+pub(super) struct Choices {
+    tab: Tab,
+    heat: HeatPanel,
+}
+
+/// A run with everything that is drawn of it.
+#[derive(Debug)]
+pub(super) struct OpenedRun {
+    run: LoadedRun,
+    board: Board,
+    title: String,
+    main_facts: Vec<Fact>,
+    /// The best figure, and where it was measured.
+    best: Option<(String, String)>,
+    choices: Choices,
+    table: CellTable,
+}
+
+impl OpenedRun {
+    pub(super) fn new(run: LoadedRun, before: Option<Choices>) -> Self {
+        let board = Board::of_run(&run);
+        let title = run
+            .kind
+            .map_or_else(|| file_name(&run.path), |kind| kind_text(kind).to_owned());
+        let best = board.best().map(|best| {
+            let figure = Layer::Throughput.precise(best.throughput_tps);
+            (figure, board.label(best.entry))
+        });
+        let mut choices = before.unwrap_or_default();
+        choices.heat.update(&board);
+        let table = CellTable::new(&board);
+        let main_facts = MAIN_FACTS
+            .iter()
+            .filter_map(|name| run.facts.iter().find(|fact| fact.name == *name))
+            .cloned()
+            .collect();
+        Self {
+            run,
+            board,
+            title,
+            main_facts,
+            best,
+            choices,
+            table,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.run.path
+    }
+
+    pub(super) fn into_choices(self) -> Choices {
+        self.choices
+    }
+
+    pub(super) fn copy_text(&self) -> Option<String> {
+        let entry = self.choices.heat.selected?;
+        Some(self.table.copy_text(&self.board, entry))
+    }
+
+    /// Figures in the order of the table's rows.
+    #[cfg(test)]
+    pub(super) fn figures_in_order(&self, layer: Layer) -> Vec<f64> {
+        let entries = self.board.entries();
+        let order = self.table.order().iter();
+        order
+            .filter_map(|entry| entries[*entry].value(layer))
+            .collect()
+    }
+}
+
+pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
+    title_row(ui, opened, actions);
+    ui.add_space(10.0);
+    summary(ui, opened);
+    if let Some(caution) = opened.run.caution {
+        ui.add_space(8.0);
+        banner(ui, caution);
+    }
+    for problem in &opened.run.problems {
+        ui.add_space(8.0);
+        banner(ui, problem);
+    }
+    ui.add_space(12.0);
+    tabs(ui, opened, actions);
+    ui.add_space(6.0);
+    match opened.choices.tab {
+        Tab::Heatmap => {
+            let OpenedRun { board, choices, .. } = opened;
+            choices.heat.show(ui, board);
+        }
+        Tab::Table => {
+            let OpenedRun {
+                table,
+                board,
+                choices,
+                ..
+            } = opened;
+            table.show(ui, board, &mut choices.heat.selected);
+        }
+        Tab::Details => details(ui, opened),
+    }
+}
+
+fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) {
+    ui.horizontal(|ui| {
+        ui.heading(&opened.title);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if opened.run.unfinished {
+                let accent = ui.visuals().selection.bg_fill;
+                let on_accent = ui.visuals().selection.stroke.color;
+                let resume = Button::new((
+                    ICON_PLAY_ARROW.rich_text().color(on_accent),
+                    RichText::new("Resume").color(on_accent),
+                ))
+                .fill(accent);
+                let resume = ui
+                    .add(resume)
+                    .on_hover_text("Run the cells that are left")
+                    .accessible_name("Resume");
+                if resume.clicked() {
+                    actions.push(ResultsAction::Resume(opened.run.path.clone()));
+                }
+            }
+            if ui
+                .button("Reveal")
+                .on_hover_text("Show the file in its folder")
+                .clicked()
+            {
+                actions.push(ResultsAction::Reveal(opened.run.path.clone()));
+            }
+            let name = file_name(&opened.run.path);
+            ui.add(Label::new(RichText::new(name).weak().small()).truncate());
+        });
+    });
+}
+
+/// The best figure, and the facts that tell runs apart.
+fn summary(ui: &mut Ui, opened: &OpenedRun) {
+    if let Some((figure, place)) = &opened.best {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.label(RichText::new(figure).strong().size(26.0));
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 1.0;
+                ui.add_space(3.0);
+                ui.label(RichText::new("tokens/s").strong().small());
+                ui.add(
+                    Label::new(RichText::new(format!("Best, at {place}")).weak().small())
+                        .truncate(),
+                );
+            });
+        });
+        ui.add_space(8.0);
+    }
+    fact_row(ui, &opened.main_facts);
+}
+
+/// Facts side by side, each with its name above its value.
+fn fact_row(ui: &mut Ui, facts: &[Fact]) {
+    const MAX_WIDTH: f32 = 320.0;
+    let body = TextStyle::Body.resolve(ui.style());
+    let small = TextStyle::Small.resolve(ui.style());
+    let most = MAX_WIDTH.min(ui.available_width());
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(28.0, 6.0);
+        for fact in facts {
+            let wide = |text: &str, font: &FontId| {
+                let galley = ui.painter().layout_no_wrap(
+                    text.to_owned(),
+                    font.clone(),
+                    Color32::PLACEHOLDER,
+                );
+                galley.size().x
+            };
+            let width = wide(&fact.value, &body).max(wide(fact.name, &small));
+            let size = vec2(width.ceil().min(most) + 1.0, 34.0);
+            ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+                ui.set_width(size.x);
+                ui.spacing_mut().item_spacing.y = 1.0;
+                ui.label(RichText::new(fact.name).weak().small());
+                ui.add(Label::new(&fact.value).truncate());
+            });
+        }
+    });
+}
+
+/// What to know before trusting a figure, on a tinted ground.
+pub(super) fn banner(ui: &mut Ui, text: &str) {
+    let warn = ui.visuals().warn_fg_color;
+    Frame::new()
+        .fill(tint(warn))
+        .corner_radius(6)
+        .inner_margin(Margin::symmetric(10, 7))
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.label(ICON_WARNING.rich_text().color(warn).size(16.0));
+                ui.add(Label::new(text).wrap());
+                ui.set_min_width(ui.available_width());
+            });
+        });
+}
+
+fn tint(color: Color32) -> Color32 {
+    color.gamma_multiply(0.14)
+}
+
+fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
+    ui.horizontal(|ui| {
+        for (tab, name) in Tab::ALL {
+            ui.selectable_value(&mut opened.choices.tab, tab, name);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if opened.choices.tab == Tab::Details {
+                return;
+            }
+            let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
+            let copy = ui
+                .add_enabled(opened.choices.heat.selected.is_some(), copy)
+                .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
+                .accessible_name("Copy row");
+            if copy.clicked() {
+                actions.extend(opened.copy_text().map(ResultsAction::CopyText));
+            }
+        });
+    });
+}
+
+fn details(ui: &mut Ui, opened: &OpenedRun) {
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        Grid::new("run_facts")
+            .num_columns(2)
+            .spacing(vec2(24.0, 6.0))
+            .show(ui, |ui| {
+                for fact in &opened.run.facts {
+                    ui.weak(fact.name);
+                    ui.add(Label::new(&fact.value).wrap());
+                    ui.end_row();
+                }
+                ui.weak("File");
+                ui.add(Label::new(opened.run.path.display().to_string()).wrap());
+                ui.end_row();
+            });
+        if !opened.run.notices.is_empty() {
+            ui.add_space(14.0);
+            ui.strong("Notices");
+            for notice in &opened.run.notices {
+                ui.add(Label::new(notice).wrap());
+            }
+        }
+        if !opened.run.damaged.is_empty() {
+            ui.add_space(14.0);
+            ui.strong("Damaged lines");
+            for damage in opened.run.damaged.iter().take(MAX_DAMAGED) {
+                ui.add(Label::new(format!("Line {}: {}", damage.line, damage.what)).wrap());
+            }
+        }
+    });
+}

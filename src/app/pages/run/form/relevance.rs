@@ -1,0 +1,134 @@
+//! Which settings matter for a run, and where in the form they stand.
+
+use crate::plan::{Axis, RunKind};
+use crate::settings::table::Group;
+use crate::settings::{Settings, Var};
+
+/// A collapsible group of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumIter)]
+pub(super) enum Section {
+    Model,
+    Workload,
+    Server,
+    Sweep,
+    Quality,
+    More,
+}
+
+impl Section {
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Model => "Model",
+            Self::Workload => "Workload",
+            Self::Server => "Server",
+            Self::Sweep => "Sweep ranges",
+            Self::Quality => "Quality",
+            Self::More => "More",
+        }
+    }
+}
+
+/// Where a setting stands. What is rarely touched stands under "More", whatever its group in the
+/// table.
+pub(super) fn section(var: Var) -> Section {
+    match var {
+        Var::ModelDirs
+        | Var::ModelSearchDepth
+        | Var::ServerBacklog
+        | Var::BindTimeout
+        | Var::ReadyTimeout
+        | Var::StartupDelay => Section::More,
+        _ => match var.spec().group {
+            Group::Model => Section::Model,
+            Group::Workload => Section::Workload,
+            Group::Server => Section::Server,
+            Group::Sweep => Section::Sweep,
+            Group::Quality => Section::Quality,
+            Group::Run | Group::Tools => Section::More,
+        },
+    }
+}
+
+/// The kind of run, and what else decides which fields are shown.
+pub(super) struct Relevance<'a> {
+    pub kind: RunKind,
+    /// Axes of the rows, beside the kind's own.
+    pub extra_axes: &'a [Axis],
+}
+
+impl Relevance<'_> {
+    /// Checks have no axes; the quick run chooses its own.
+    pub fn takes_axes(kind: RunKind) -> bool {
+        !kind.is_check() && kind != RunKind::Quick
+    }
+
+    fn sweeps(&self, axis: &Axis) -> bool {
+        self.kind.axes().contains(axis)
+            || (Self::takes_axes(self.kind) && self.extra_axes.contains(axis))
+    }
+
+    /// Whether the run reads the setting at all: edits of others are kept, and not handed on.
+    pub fn reads(&self, var: Var) -> bool {
+        let kind = self.kind;
+        let sweep = !kind.is_check() && kind != RunKind::Quick;
+        let several = matches!(
+            kind,
+            RunKind::RoundRobin
+                | RunKind::RoundRobinSweep
+                | RunKind::FullSweep
+                | RunKind::CustomSweep
+        ) || self.sweeps(&Axis::Instances);
+        if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.list_var() == Some(var)) {
+            return kind.axes().contains(axis);
+        }
+        if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.single_var() == Some(var))
+            && self.sweeps(axis)
+        {
+            return false;
+        }
+        match var {
+            Var::Concurrency => kind != RunKind::Single,
+            Var::NumRequests => !matches!(kind, RunKind::Single | RunKind::Quick),
+            Var::ServerInstances => matches!(
+                kind,
+                RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::CustomSweep
+            ),
+            Var::ServerPort => !several || kind == RunKind::CustomSweep,
+            Var::ServerBasePort
+            | Var::NginxPort
+            | Var::Balancer
+            | Var::NginxBin
+            | Var::StartupDelay => several,
+            Var::RequestsMultiplier | Var::Mode | Var::Repeats | Var::CellPause => sweep,
+            Var::ContinueOnError
+            | Var::WindowMinS
+            | Var::WindowMinE2e
+            | Var::WindowMinCompletions
+            | Var::WindowMaxS => !kind.is_check(),
+            _ => true,
+        }
+    }
+
+    /// Of what the run reads, that which has no effect as other settings stand now.
+    pub fn is_idle(&self, var: Var, settings: &Settings) -> bool {
+        if self.kind.is_check() {
+            return false;
+        }
+        let counts =
+            settings.is_given(Var::NumRequests) || settings.is_given(Var::RequestsMultiplier);
+        let compatible = match settings.text(Var::Mode) {
+            Some(mode) => mode == "compatible",
+            None => counts,
+        };
+        match var {
+            Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),
+            Var::RequestsMultiplier => {
+                settings.text(Var::Mode) == Some("sustained") || settings.is_given(Var::NumRequests)
+            }
+            Var::WindowMinS | Var::WindowMinE2e | Var::WindowMinCompletions | Var::WindowMaxS => {
+                compatible
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The Run page: the form on the left, the run in the middle, the selected cell on the right.
+
+mod detail;
+pub mod form;
+mod header;
+mod log;
+mod plots;
+
+use std::sync::Arc;
+
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+use egui_material_icons::icons::ICON_GRID_VIEW;
+
+use self::form::{FormAction, FormModel};
+use crate::app::board::Board;
+use crate::app::command::AppCommand;
+use crate::app::heat_panel::HeatPanel;
+use crate::app::pages::results::cell_table::CellTable;
+use crate::app::run_state::RunState;
+use crate::app::theme::{self, palette, space};
+
+/// What the user did on the page.
+#[derive(Debug)]
+pub enum RunAction {
+    Form(FormAction),
+    Command(AppCommand),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Tab {
+    #[default]
+    Heatmap,
+    Cells,
+    Plots,
+    Log,
+}
+
+impl Tab {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Heatmap, "Heatmap"),
+        (Self::Cells, "Cells"),
+        (Self::Plots, "Plots"),
+        (Self::Log, "Log"),
+    ];
+}
+
+/// A run that goes on, or has ended and is still in sight.
+pub struct RunView {
+    pub state: RunState,
+    pub paused: bool,
+    board: Arc<Board>,
+    /// The state's revision that everything below was prepared from.
+    revision: Option<u64>,
+    heat: HeatPanel,
+    table: CellTable,
+    plots: plots::Plots,
+    log: log::LogView,
+    detail: detail::Detail,
+    tab: Tab,
+}
+
+impl RunView {
+    pub fn new(state: RunState) -> Self {
+        let mut state = state;
+        let board = state.board();
+        let table = CellTable::new(&board);
+        let mut view = Self {
+            state,
+            paused: false,
+            board,
+            revision: None,
+            heat: HeatPanel::default(),
+            table,
+            plots: plots::Plots::default(),
+            log: log::LogView::default(),
+            detail: detail::Detail::default(),
+            tab: Tab::default(),
+        };
+        view.update();
+        view
+    }
+
+    /// Prepares what is drawn; call it after events were folded in.
+    pub fn update(&mut self) {
+        if self.revision != Some(self.state.revision()) {
+            self.revision = Some(self.state.revision());
+            self.board = self.state.board();
+            self.heat.update(&self.board);
+            self.table.update(&self.board);
+        }
+        let live = self.state.live_snapshot().tokens_per_second;
+        self.heat.set_live(&self.board, live);
+        self.plots.update(&self.state, &self.board);
+        self.log.update(self.state.log());
+        self.update_detail();
+    }
+
+    fn update_detail(&mut self) {
+        self.detail
+            .update(&self.state, &self.board, self.heat.selected);
+    }
+}
+
+/// Draws the page over all of `ui`.
+pub fn show(ui: &mut Ui, form: &mut FormModel, run: Option<&mut RunView>) -> Vec<RunAction> {
+    let mut actions = Vec::new();
+    let fill = palette(ui).surface;
+    Panel::left("run_form")
+        .exact_size(form::WIDTH)
+        .resizable(false)
+        .frame(Frame::new().fill(fill))
+        .show(ui, |ui| {
+            actions.extend(form::show(ui, form).into_iter().map(RunAction::Form));
+        });
+    let Some(run) = run else {
+        CentralPanel::default().show(ui, |ui| {
+            theme::empty_state(
+                ui,
+                ICON_GRID_VIEW,
+                "Which settings are fastest on this machine?",
+                "Choose a model and a kind of run on the left, then press Start. Without a model of \
+                 your own, a small synthetic one is made in a moment.",
+            );
+        });
+        return actions;
+    };
+    if run.heat.selected.is_some() {
+        Panel::right("run_detail")
+            .resizable(true)
+            .default_size(280.0)
+            .size_range(240.0..=420.0)
+            .frame(
+                Frame::new()
+                    .fill(fill)
+                    .inner_margin(Margin::same(space::M as i8)),
+            )
+            .show(ui, |ui| run.detail.show(ui));
+    }
+    CentralPanel::default().show(ui, |ui| {
+        actions.extend(header::show(ui, run).into_iter().map(RunAction::Command));
+        ui.add_space(space::S);
+        tabs(ui, &mut run.tab);
+        ui.add_space(space::S);
+        let before = run.heat.selected;
+        match run.tab {
+            Tab::Heatmap => run.heat.show(ui, &run.board),
+            Tab::Cells => run.table.show(ui, &run.board, &mut run.heat.selected),
+            Tab::Plots => run.plots.show(ui),
+            Tab::Log => run.log.show(ui),
+        }
+        if before != run.heat.selected {
+            run.update_detail();
+        }
+    });
+    actions
+}
+
+fn tabs(ui: &mut Ui, tab: &mut Tab) {
+    ui.horizontal(|ui| {
+        for (one, name) in Tab::ALL {
+            ui.selectable_value(tab, one, name);
+        }
+    });
+}

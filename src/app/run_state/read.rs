@@ -1,0 +1,146 @@
+//! What a window reads of a run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{BestSoFar, Metric, Notice, Progress, RunLog, RunState, Series, ServerState, Span};
+use crate::app::board::{Board, CellState};
+use crate::engine::event::{CellResult, LiveSnapshot, RunEnd, RunTimes};
+use crate::plan::Plan;
+
+impl RunState {
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.as_ref()
+    }
+
+    /// Wall clock at the start of this start of the run.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
+    /// Raised when a cell's state or figures changed: what is prepared from cells is then stale.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// All cells, prepared anew only where something has changed since the last call.
+    pub fn board(&mut self) -> Arc<Board> {
+        if let Some((revision, board)) = &self.board
+            && *revision == self.revision
+        {
+            return Arc::clone(board);
+        }
+        let cells = self.plan.as_ref().map_or(&[][..], |plan| &plan.cells);
+        let slots = &self.slots;
+        let board = Arc::new(Board::of_plan(cells, |position| {
+            let slot = &slots[position];
+            let state = slot.state.clone().unwrap_or(CellState::Waiting);
+            (state, slot.row.clone())
+        }));
+        self.board = Some((self.revision, Arc::clone(&board)));
+        board
+    }
+
+    /// Everything known of a finished cell of this start, by position in the plan. The requests of
+    /// the oldest cells may be left out.
+    pub fn result(&self, cell: usize) -> Option<&Arc<CellResult>> {
+        self.slots.get(cell)?.result.as_ref()
+    }
+
+    /// Position of the running cell in the plan, and of its entry in the board.
+    pub fn running(&self) -> Option<usize> {
+        self.running
+    }
+
+    /// The running cell's latest state; empty between cells and while servers start.
+    pub fn live_snapshot(&self) -> &LiveSnapshot {
+        &self.live
+    }
+
+    pub fn progress(&self) -> Progress {
+        let left_s = self.left.map(|(left_s, said_s)| {
+            let since_s = self.clock_s.unwrap_or(said_s) - said_s;
+            (left_s - since_s).max(0.0)
+        });
+        Progress {
+            done: self.done,
+            total: self.total,
+            elapsed_s: self.clock_s,
+            left_s: left_s.filter(|_| self.ended.is_none()),
+        }
+    }
+
+    pub fn best(&self) -> Option<&BestSoFar> {
+        self.best.as_ref()
+    }
+
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// Servers that run or start, by instance.
+    pub fn servers(&self) -> &BTreeMap<u32, ServerState> {
+        &self.servers
+    }
+
+    pub fn balancer_command(&self) -> Option<&[String]> {
+        self.balancer_command.as_deref()
+    }
+
+    pub fn log(&self) -> &RunLog {
+        &self.log
+    }
+
+    /// Readings over time; those that never came are not among them.
+    pub fn series(&self) -> &BTreeMap<Metric, Series> {
+        &self.series
+    }
+
+    /// When each cell ran, in order.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// `None` while the run goes on.
+    pub fn end(&self) -> Option<&RunEnd> {
+        self.ended.as_ref().map(|(end, _)| end)
+    }
+
+    pub fn times(&self) -> Option<RunTimes> {
+        self.ended.as_ref().map(|(_, times)| *times)
+    }
+
+    /// What the run is at, in words: "starting 2 servers", "measuring concurrency 8".
+    pub fn phase(&self) -> String {
+        match self.end() {
+            Some(RunEnd::Completed) => return "complete".to_owned(),
+            Some(RunEnd::Stopped) => return "stopped".to_owned(),
+            Some(RunEnd::Failed(_)) => return "failed".to_owned(),
+            None => {}
+        }
+        let starting = self.servers.values().filter(|s| s.pid.is_none()).count();
+        match (starting, self.running) {
+            (1, _) => "starting a server".to_owned(),
+            (n, _) if n > 1 => format!("starting {n} servers"),
+            (_, Some(_)) if self.live.cell.is_none() => "warming up".to_owned(),
+            (_, Some(position)) => format!("measuring {}", self.cell_label(position)),
+            (_, None) if self.plan.is_none() => "preparing".to_owned(),
+            (_, None) => "between cells".to_owned(),
+        }
+    }
+
+    /// What sets a cell apart from the others, from the board as it was last prepared.
+    fn cell_label(&self, position: usize) -> String {
+        let board = self.board.as_ref().map(|(_, board)| board.label(position));
+        let plain = || {
+            let plan = self.plan.as_ref();
+            plan.and_then(|plan| plan.cells.get(position).map(ToString::to_string))
+        };
+        board
+            .filter(|label| !label.is_empty())
+            .or_else(plain)
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,279 @@
+//! What commands, actions of the pages and finished work do to the window's state.
+
+use egui::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::backend::Done;
+use super::command::AppCommand;
+use super::lab::{Lab, Page};
+use super::pages::environment::EnvironmentAction;
+use super::pages::results::ResultsAction;
+use super::pages::run::RunView;
+use super::pages::run::form::FormAction;
+use super::run_state::{LogSource, RunState};
+use crate::engine::command::EngineCommand;
+use crate::session::SessionError;
+use crate::settings::Var;
+
+impl Lab {
+    pub(super) fn command(&mut self, command: AppCommand) {
+        match command {
+            AppCommand::NewRun => {
+                self.page = Page::Run;
+                if self.engine.is_none() && self.preparing.is_none() {
+                    self.run = None;
+                }
+            }
+            AppCommand::OpenCsv => self.backend.pick_results(),
+            AppCommand::Start => self.start(),
+            AppCommand::Pause => self.pause(),
+            AppCommand::SkipCell => self.tell_engine(EngineCommand::SkipCell),
+            AppCommand::Stop => {
+                if let Some(preparing) = &self.preparing {
+                    preparing.cancel();
+                }
+                self.tell_engine(EngineCommand::Stop);
+            }
+            AppCommand::ShowRun => self.page = Page::Run,
+            AppCommand::ShowResults => self.page = Page::Results,
+            AppCommand::ShowEnvironment => self.page = Page::Environment,
+            AppCommand::ShowCommand => self.form_action(&FormAction::OpenCommands),
+            AppCommand::ResetForm => self.form_action(&FormAction::Reset),
+            AppCommand::ShortcutSheet => self.sheet_open = !self.sheet_open,
+        }
+    }
+
+    fn tell_engine(&mut self, command: EngineCommand) {
+        if let Some(started) = &self.engine
+            && let Err(error) = started.handle.commands.try_send(command)
+        {
+            // The engine takes commands at once; a full queue means that it has ended.
+            tracing::warn!("{command:?} was not taken: {error}");
+        }
+    }
+
+    fn pause(&mut self) {
+        let Some(view) = &mut self.run else { return };
+        view.paused = !view.paused;
+        let command = if view.paused {
+            EngineCommand::Pause
+        } else {
+            EngineCommand::Resume
+        };
+        self.tell_engine(command);
+    }
+
+    pub(super) fn form_action(&mut self, action: &FormAction) {
+        self.form.apply(action);
+        match action {
+            FormAction::Start => self.start(),
+            FormAction::PickModelFolder => self.backend.pick_model(),
+            _ => {}
+        }
+        self.follow_form();
+    }
+
+    /// Looks up what the form's plan needs to know: its model, and whether it fits.
+    pub(super) fn follow_form(&mut self) {
+        let text = self.form.model_text().to_owned();
+        if self.asked_model.as_ref() != Some(&text) {
+            self.asked_model = Some(text.clone());
+            let settings = self.settings();
+            let depth = settings.int(Var::ModelSearchDepth).unwrap_or(4) as usize;
+            let dirs = settings.paths(Var::ModelDirs).to_vec();
+            self.backend.resolve_model(text, dirs, depth);
+        }
+        if self.form.memory().is_none()
+            && let Some(plan) = self.form.plan()
+        {
+            self.backend.judge_memory(plan.clone());
+        }
+    }
+
+    fn set_busy(&mut self) {
+        let busy = if self.engine.is_some() {
+            Some("A run is going on.")
+        } else if self.preparing.is_some() {
+            Some("A run is being prepared.")
+        } else if self.setting_up.is_some() {
+            Some("MLX is being set up.")
+        } else {
+            None
+        };
+        self.form.facts.busy = busy.map(str::to_owned);
+        self.form.update();
+    }
+
+    fn start(&mut self) {
+        if self.form.blocked().is_some() {
+            return;
+        }
+        let (Some(plan), Some(settings)) = (self.form.plan(), self.form.settings()) else {
+            return;
+        };
+        let mut plan = plan.clone();
+        plan.results_dir = self.results_dir();
+        let cancel = CancellationToken::new();
+        self.backend.start(settings.clone(), plan, cancel.clone());
+        self.preparing = Some(cancel);
+        self.run = Some(RunView::new(RunState::new()));
+        self.page = Page::Run;
+        self.set_busy();
+    }
+
+    fn resume(&mut self, csv: &std::path::Path) {
+        if self.form.facts.busy.is_some() {
+            self.trouble = self.form.facts.busy.clone();
+            return;
+        }
+        let cancel = CancellationToken::new();
+        self.backend.resume(self.settings(), csv, cancel.clone());
+        self.preparing = Some(cancel);
+        self.run = Some(RunView::new(RunState::new()));
+        self.page = Page::Run;
+        self.set_busy();
+    }
+
+    /// The run has ended: the engine's thread is waited for, the library read anew.
+    pub(super) fn finish_run(&mut self) {
+        if let Some(started) = self.engine.take() {
+            let csv = started.csv.clone();
+            // Its servers are gone already when it says that it has ended.
+            self.backend.join(started);
+            self.backend.open_run(&csv);
+        }
+        self.list_runs();
+        self.set_busy();
+    }
+
+    fn say(&mut self, text: &str) {
+        if let Some(view) = &mut self.run {
+            view.state.log_line(LogSource::App, text);
+            view.update();
+        }
+    }
+
+    pub(super) fn take(&mut self, done: Done) {
+        match done {
+            Done::Note(text) => self.say(&text),
+            Done::Setup(step) => {
+                self.environment.setup.progress(&step);
+                if self.preparing.is_some() {
+                    self.say(&format!(
+                        "Setting up MLX: {}",
+                        self.environment.setup.step()
+                    ));
+                }
+            }
+            Done::ModelWritten { name, progress } => {
+                if progress.done == progress.total {
+                    self.say(&format!("synthetic:{name} was made, {}", progress.total));
+                }
+            }
+            Done::Started(outcome) => {
+                self.preparing = None;
+                match outcome {
+                    Ok(started) => self.engine = Some(*started),
+                    Err(error) => {
+                        self.run = None;
+                        self.trouble = match error {
+                            SessionError::Cancelled => None,
+                            other => Some(other.to_string()),
+                        };
+                    }
+                }
+                self.set_busy();
+                self.look();
+            }
+            Done::SetUp(outcome) => {
+                self.setting_up = None;
+                self.environment.setup.finish(match outcome {
+                    Ok(_) => Ok(()),
+                    Err(SessionError::Cancelled) => Err(None),
+                    Err(error) => Err(Some(error.to_string())),
+                });
+                self.set_busy();
+                self.look();
+            }
+            Done::Checks(checks) => self.environment.set_checks(checks),
+            Done::Pythons {
+                found,
+                taken,
+                remake,
+            } => {
+                let chosen = self.settings().is_given(Var::Python);
+                self.environment
+                    .set_pythons(&found, taken.as_ref().map_err(Clone::clone), chosen);
+                self.environment.setup.set_reason(remake);
+            }
+            Done::Server { known, launcher } => {
+                self.form.facts.known_flags = known;
+                self.form.facts.launcher = Some(launcher);
+                self.form.update();
+                self.follow_form();
+            }
+            Done::Models(models) => {
+                self.form.facts.found_models = models;
+                self.form.update();
+            }
+            Done::Resolved(model) => {
+                self.form.set_resolved(model);
+                self.follow_form();
+            }
+            Done::Memory(memory) => self.form.set_memory(memory),
+            Done::Runs(runs) => self.results.set_runs(runs),
+            Done::Opened(path, run) => match run {
+                Ok(run) => self.results.set_opened(*run),
+                Err(problem) => self.results.set_problem(&path, problem),
+            },
+            Done::PickedFile(var, path) => {
+                self.form.set(var, &path.to_string_lossy());
+                self.look();
+            }
+            Done::PickedModel(path) | Done::PickedResults(path) => self.open(&path),
+        }
+    }
+
+    pub(super) fn results_action(&mut self, context: &Context, action: ResultsAction) {
+        match action {
+            ResultsAction::Open(path) => self.open(&path),
+            ResultsAction::OpenFile => self.backend.pick_results(),
+            ResultsAction::Reveal(path) => {
+                if let Err(error) = crate::platform::reveal::reveal(&path) {
+                    self.trouble = Some(error.to_string());
+                }
+            }
+            ResultsAction::Resume(path) => self.resume(&path),
+            ResultsAction::CopyText(text) => context.copy_text(text),
+        }
+    }
+
+    pub(super) fn environment_action(&mut self, action: EnvironmentAction) {
+        match action {
+            EnvironmentAction::Refresh => self.look(),
+            EnvironmentAction::PickPython => self.backend.pick_file(Var::Python, "Choose a Python"),
+            EnvironmentAction::PickNginx => self.backend.pick_file(Var::NginxBin, "Choose nginx"),
+            EnvironmentAction::ChoosePython(path) => {
+                self.form.set(Var::Python, &path.to_string_lossy());
+                self.look();
+            }
+            EnvironmentAction::AutomaticPython => {
+                self.form_action(&FormAction::Revert(Var::Python));
+                self.look();
+            }
+            EnvironmentAction::SetUp => {
+                let cancel = CancellationToken::new();
+                self.environment.setup.begin();
+                self.backend.set_up(cancel.clone());
+                self.setting_up = Some(cancel);
+                self.set_busy();
+            }
+            EnvironmentAction::CancelSetUp => {
+                if let Some(cancel) = &self.setting_up {
+                    cancel.cancel();
+                    self.environment.setup.cancelling();
+                }
+            }
+        }
+    }
+}
