@@ -28,14 +28,18 @@ mod tests {
     #[test]
     fn arguments_come_back_as_they_were_given() {
         let mut child = std::process::Command::new("sh")
-            .args(["-c", "read line", "name with spaces", "--flag=a b"])
+            .args(["-c", "echo up; read line", "name with spaces", "--flag=a b"])
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
+        // The table is empty for a moment after the start.
+        let out = child.stdout.as_mut().unwrap();
+        std::io::Read::read_exact(out, &mut [0; 3]).unwrap();
         let list = argument_list(child.id()).unwrap();
         assert_eq!(
             list[1..],
-            ["-c", "read line", "name with spaces", "--flag=a b"]
+            ["-c", "echo up; read line", "name with spaces", "--flag=a b"]
         );
         child.kill().unwrap();
         child.wait().unwrap();
