@@ -10,16 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::pages::run::form::{ModelChoice, ResolvedModel};
 use crate::doctor::{self, Check};
-use crate::engine::source::{CellSource, Grid};
+use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Handle, Run};
 use crate::models::memory::Judgement;
 use crate::models::{Places, describe, discover, resolve, synthetic};
-use crate::plan::{KnownFlags, Plan, RunKind};
+use crate::plan::{KnownFlags, Plan};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
-use crate::session::refining::Refining;
-use crate::session::{NoMlx, Report, Session, SessionError, model};
+use crate::session::{NoMlx, Report, Session, SessionError, cells, model};
 use crate::settings::{Settings, Var};
 use crate::store;
 use crate::store::library::{self, LoadedRun, RunSummary};
@@ -323,10 +322,7 @@ async fn start(
     let recorder = session
         .record(&plan)
         .map_err(|error| SessionError::Failed(error.into()))?;
-    let cells: Box<dyn CellSource> = match plan.kind {
-        RunKind::Quick => Box::new(Refining::new(&plan, plan.cells.clone(), Vec::new())),
-        _ => Box::new(Grid::new(plan.cells.clone())),
-    };
+    let cells = cells::all(&plan);
     take_on(&session, plan, cells, recorder, 0, wake)
 }
 
@@ -341,16 +337,7 @@ async fn resume(
     let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
     let plan = resumed.plan.clone();
     let done = resumed.done.len() as u32;
-    let left = resumed.remaining();
-    let rows = resumed.rows.iter().filter(|row| row.is_valid());
-    let cell = |index| plan.cells.iter().find(|cell| cell.index == index);
-    let valid = rows
-        .filter_map(|row| Some((cell(row.cell)?.clone(), row.throughput_tps)))
-        .collect();
-    let cells: Box<dyn CellSource> = match plan.kind {
-        RunKind::Quick => Box::new(Refining::new(&plan, left, valid)),
-        _ => Box::new(Grid::new(left)),
-    };
+    let cells = cells::left(&resumed);
     let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())
         .map_err(|error| SessionError::Failed(error.into()))?
         .with_requests(session.settings.is_on(Var::RequestsCsv));

@@ -208,7 +208,7 @@ impl Lab {
     }
 
     fn navigation(&mut self, ui: &mut Ui) {
-        let fill = palette(ui).surface;
+        let fill = palette(ui).sidebar;
         let mut asked = None;
         Panel::left("navigation")
             .exact_size(132.0)
@@ -277,7 +277,10 @@ impl Lab {
     }
 
     fn environment_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {
-        for action in environment::show(ui, &self.environment) {
+        let page = egui::CentralPanel::default()
+            .frame(Frame::new().fill(palette(ui).background))
+            .show(ui, |ui| environment::show(ui, &self.environment));
+        for action in page.inner {
             self.environment_action(action);
         }
         Vec::new()

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use super::asked::{self, Asked};
-use super::run::{self, Earlier, Out};
-use crate::engine::source::Grid;
+use super::run::{self, Out};
 use crate::plan::RunKind;
 use crate::session::NoMlx;
+use crate::session::cells::{self, Earlier};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CheckKind {
@@ -41,6 +41,6 @@ pub async fn run(args: &CheckArgs, out: Out) -> anyhow::Result<ExitCode> {
     let session = args.asked.open(NoMlx::Tell).await?;
     let plan = asked::plan(&session, args.kind.into(), &[])?;
     let recorder = session.record(&plan)?;
-    let cells = Box::new(Grid::new(plan.cells.clone()));
+    let cells = cells::all(&plan);
     run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use super::asked::{self, Asked};
-use super::run::{self, Earlier, Out};
+use super::run::{self, Out};
 use crate::plan::RunKind;
 use crate::session::NoMlx;
-use crate::session::refining::Refining;
+use crate::session::cells::{self, Earlier};
 
 #[derive(Debug, clap::Args)]
 pub struct QuickArgs {
@@ -21,6 +21,6 @@ pub async fn run(args: &QuickArgs, out: Out) -> anyhow::Result<ExitCode> {
     let plan = asked::plan(&session, RunKind::Quick, &[])?;
     let recorder = session.record(&plan)?;
     say!("a short look: windows of a few seconds; `sweep` measures longer and says more surely");
-    let cells = Box::new(Refining::new(&plan, plan.cells.clone(), Vec::new()));
+    let cells = cells::all(&plan);
     run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }

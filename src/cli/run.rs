@@ -7,15 +7,15 @@ use std::sync::Arc;
 use super::failure::{FAILED, INTERRUPTED};
 use super::figures;
 use super::watch::{self, Outcome};
-use crate::engine::event::{CellResult, CellStatus, RunEnd};
+use crate::engine::event::{CellStatus, RunEnd};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Run};
 use crate::plan::commands::shell_line;
-use crate::plan::{Cell, Plan, RunKind};
+use crate::plan::{Plan, RunKind};
 use crate::platform::keep_awake::KeepAwake;
 use crate::session::Session;
+use crate::session::cells::Earlier;
 use crate::store::recorder::Recorder;
-use crate::store::resume::Resumed;
 use crate::units::Secs;
 
 /// Whether figures or events go to standard output.
@@ -23,35 +23,6 @@ use crate::units::Secs;
 pub enum Out {
     Figures,
     Events,
-}
-
-/// What earlier starts of a resumed run have measured.
-#[derive(Debug, Clone, Default)]
-pub struct Earlier {
-    /// Cells that have a row.
-    pub done: u32,
-    /// The valid ones, with their tokens per second.
-    pub valid: Vec<(Cell, f64)>,
-}
-
-impl Earlier {
-    pub fn of(resumed: &Resumed) -> Self {
-        let valid = resumed.rows.iter().filter(|row| row.is_valid());
-        let cell = |index| resumed.plan.cells.iter().find(|cell| cell.index == index);
-        Self {
-            done: resumed.done.len() as u32,
-            valid: valid
-                .filter_map(|row| Some((cell(row.cell)?.clone(), row.throughput_tps)))
-                .collect(),
-        }
-    }
-
-    /// The best cell of the whole run.
-    fn best(&self, now: Option<&CellResult>) -> Option<(Cell, f64)> {
-        let now = now.and_then(|best| Some((best.cell.clone(), best.throughput_tps()?)));
-        let all = self.valid.iter().cloned().chain(now);
-        all.max_by(|a, b| a.1.total_cmp(&b.1))
-    }
 }
 
 /// Runs `cells` of `plan`, recorded by `recorder`, and prints what came of it.

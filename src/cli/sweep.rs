@@ -6,11 +6,10 @@ use std::process::ExitCode;
 
 use super::asked::{self, Asked};
 use super::failure::Usage;
-use super::run::{self, Earlier, Out};
-use crate::engine::source::{CellSource, Grid};
+use super::run::{self, Out};
 use crate::plan::estimate::{Pace, estimate};
 use crate::plan::{Plan, RunKind, commands};
-use crate::session::refining::Refining;
+use crate::session::cells::{self, Earlier};
 use crate::session::{NoMlx, Session, model};
 use crate::settings::Var;
 use crate::store;
@@ -72,7 +71,7 @@ pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let recorder = session.record(&plan)?;
-    let cells = Box::new(Grid::new(plan.cells.clone()));
+    let cells = cells::all(&plan);
     run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }
 
@@ -81,12 +80,7 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
     let earlier = Earlier::of(&resumed);
     let done = earlier.done;
     let plan = resumed.plan.clone();
-    let cells: Box<dyn CellSource> = if plan.kind == RunKind::Quick {
-        let valid = earlier.valid.clone();
-        Box::new(Refining::new(&plan, resumed.remaining(), valid))
-    } else {
-        Box::new(Grid::new(resumed.remaining()))
-    };
+    let cells = cells::left(&resumed);
     let left = cells.known().len();
     if left == 0 {
         show!(

@@ -1,6 +1,7 @@
 //! From settings to what can be run: a model, a Python with the server, a plan, and files. Shared
 //! by the terminal and the window, which differ only in how they tell what goes on.
 
+pub mod cells;
 pub mod model;
 pub mod refining;
 

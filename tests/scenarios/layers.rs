@@ -27,6 +27,8 @@ fn part(name: &str) -> Vec<(PathBuf, String)> {
 const MAY_NOT_NAME: &[(&str, &[&str])] = &[
     ("engine", &["app", "cli", "report", "egui"]),
     ("store", &["app", "cli", "report", "egui"]),
+    ("session", &["app", "cli", "report", "egui"]),
+    ("doctor", &["app", "cli", "report", "store", "egui"]),
     (
         "measure",
         &["app", "cli", "report", "store", "engine", "monitor", "egui"],
@@ -52,6 +54,7 @@ const MAY_NOT_NAME: &[(&str, &[&str])] = &[
         &["app", "cli", "report", "store", "engine", "plan", "egui"],
     ),
     ("cli", &["app", "egui"]),
+    ("app", &["cli"]),
 ];
 
 #[test]

@@ -9,6 +9,7 @@ use super::{sources, words};
 use crate::models::memory::Verdict;
 use crate::models::synthetic;
 use crate::plan::{Axis, Inputs, ModelRef, Plan, PlanError, SweepAxis, build};
+use crate::session::DEFAULT_MODEL;
 use crate::settings::{Settings, Sources, Var};
 
 impl FormModel {
@@ -47,7 +48,9 @@ impl FormModel {
 
         self.model_text = settings
             .text(Var::ModelPath)
-            .map_or_else(default_model, |text| text.trim().to_owned());
+            .unwrap_or(DEFAULT_MODEL)
+            .trim()
+            .to_owned();
         let model = self.model_ref(&mut found);
         let read = if takes_axes { read } else { Vec::new() };
         let sweep_axes: Vec<SweepAxis> = read.iter().map(|r| r.axis.clone()).collect();
@@ -203,9 +206,4 @@ impl FormModel {
             self.commands = Some(commands);
         }
     }
-}
-
-/// The smallest synthetic model: it is there in a moment on any machine.
-fn default_model() -> String {
-    format!("{}{}", synthetic::PREFIX, synthetic::NAMES[0])
 }
