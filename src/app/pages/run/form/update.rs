@@ -46,11 +46,8 @@ impl FormModel {
             .map(problems::of_setting)
             .collect();
 
-        self.model_text = settings
-            .text(Var::ModelPath)
-            .unwrap_or(DEFAULT_MODEL)
-            .trim()
-            .to_owned();
+        let model_text = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL);
+        model_text.trim().clone_into(&mut self.model_text);
         let model = self.model_ref(&mut found);
         let read = if takes_axes { read } else { Vec::new() };
         let sweep_axes: Vec<SweepAxis> = read.iter().map(|r| r.axis.clone()).collect();
