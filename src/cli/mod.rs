@@ -34,7 +34,6 @@ use crate::settings::reference;
 #[command(
     version,
     after_long_help = reference::cli_help(),
-    args_conflicts_with_subcommands = true,
     override_usage = "mlx-throughput-lab [FILE.csv | MODEL_FOLDER]\n       \
                       mlx-throughput-lab <COMMAND> [OPTIONS]"
 )]
@@ -175,6 +174,21 @@ mod tests {
             args.asked.overrides,
             ["MLX_MAX_TOKENS=64", "MLX_PROMPT=two words"]
         );
+    }
+
+    #[test]
+    fn events_may_be_asked_for_anywhere() {
+        assert!(parse(&["--events", "quick"]).unwrap().events);
+        assert!(parse(&["sweep", "full", "--events"]).unwrap().events);
+    }
+
+    #[test]
+    fn what_is_no_command_is_a_file_for_the_window() {
+        let arguments = parse(&["runs/a.csv"]).unwrap();
+        assert_eq!(arguments.file, Some(PathBuf::from("runs/a.csv")));
+        assert!(arguments.command.is_none());
+        let arguments = parse(&["quick"]).unwrap();
+        assert!(arguments.file.is_none() && arguments.command.is_some());
     }
 
     #[test]
