@@ -108,8 +108,11 @@ fn full(lab: &Lab) -> Result<(), Failed> {
         ),
         "{text}"
     );
+    // One start a point, and where only the instances grow, one server is added: 2 x (1 + 1).
+    let json = home.json()?;
+    ensure!(json["times"]["server_starts"] == 4, "{}", json["times"]);
     // The real command lines, read back from the process table, are in the JSON.
-    let json = home.json()?.to_string();
+    let json = json.to_string();
     for flags in ["2", "8"] {
         let words = format!(r#""--decode-concurrency","{flags}""#);
         let joined = format!(r#""--decode-concurrency={flags}""#);
