@@ -101,7 +101,10 @@ impl HeatPanel {
         };
         if let Some(scale) = model.scale() {
             let length = ui.available_width().min(360.0);
-            colour_bar(ui, scale, Orientation::Horizontal, length);
+            ui.horizontal_top(|ui| {
+                colour_bar(ui, scale, Orientation::Horizontal, length);
+                ui.small(&model.unit);
+            });
             ui.add_space(theme::space::S);
         }
         let mut selected = self.selected.map(heat::id);
