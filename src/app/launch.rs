@@ -12,6 +12,9 @@ pub const TITLE: &str = "MLX Throughput Lab";
 
 /// Opens the window, on `file` if there is one, and returns when it was closed.
 pub fn window(file: Option<PathBuf>) -> ExitCode {
+    if cfg!(target_os = "linux") && !has_display() {
+        return refuse("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
+    }
     let options = NativeOptions {
         viewport: ViewportBuilder::default()
             .with_title(TITLE)
@@ -32,12 +35,19 @@ pub fn window(file: Option<PathBuf>) -> ExitCode {
     );
     match opened {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!(
-                "error: the window could not be opened: {error}. Without a display, use a \
-                 subcommand such as `mlx-throughput-lab quick`; --help lists them"
-            );
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(error.to_string().trim_end_matches('.')),
     }
+}
+
+fn has_display() -> bool {
+    let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    given("DISPLAY") || given("WAYLAND_DISPLAY")
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!(
+        "error: the window could not be opened: {why}. Without a display, use a subcommand such as \
+         `mlx-throughput-lab quick`; --help lists them"
+    );
+    ExitCode::FAILURE
 }
