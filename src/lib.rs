@@ -19,6 +19,7 @@
 //! streamed chunks, *E2E* a whole request.
 
 pub mod app;
+pub mod board;
 pub mod cli;
 pub mod doctor;
 pub mod engine;

@@ -2,10 +2,10 @@
 
 use strum::IntoEnumIterator as _;
 
-use super::board::{Board, CellState as BoardState, GridCell, GridView, Layer};
 use super::widgets::heatmap::{
     CellId, CellInput, CellState, GridInput, HeatmapInput, HeatmapModel,
 };
+use crate::board::{Board, CellState as BoardState, GridCell, GridView, Layer};
 
 /// The heatmap of `view`; made when the view changes, not when it is drawn.
 pub fn model(board: &Board, view: &GridView) -> HeatmapModel {

@@ -2,11 +2,11 @@
 
 use egui::{ComboBox, Ui};
 
-use super::board::{Board, CellState, Dimension, GridView, Layer};
 use super::heat;
 use super::theme;
 use super::widgets::colour_bar::{Orientation, colour_bar};
 use super::widgets::heatmap::{Heatmap, HeatmapModel};
+use crate::board::{Board, CellState, Dimension, GridView, Layer};
 
 /// What is chosen, and what is prepared for drawing it.
 #[derive(Debug)]

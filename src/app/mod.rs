@@ -9,7 +9,6 @@
 //! access or locking.
 
 mod backend;
-pub mod board;
 pub mod command;
 mod heat;
 mod heat_panel;

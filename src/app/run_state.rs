@@ -16,7 +16,7 @@ use jiff::Timestamp;
 pub use log::{LogLine, LogSource, RunLog};
 pub use series::{Metric, Series};
 
-use super::board::{Board, CellState};
+use crate::board::{Board, CellState};
 use crate::engine::event::{
     CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
 };

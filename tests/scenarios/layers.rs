@@ -27,6 +27,8 @@ fn part(name: &str) -> Vec<(PathBuf, String)> {
 const MAY_NOT_NAME: &[(&str, &[&str])] = &[
     ("engine", &["app", "cli", "report", "egui"]),
     ("store", &["app", "cli", "report", "egui"]),
+    ("board", &["app", "cli", "report", "egui"]),
+    ("report", &["app", "cli", "egui"]),
     ("session", &["app", "cli", "report", "egui"]),
     ("doctor", &["app", "cli", "report", "store", "egui"]),
     (

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{BestSoFar, Metric, Notice, Progress, RunLog, RunState, Series, ServerState, Span};
-use crate::app::board::{Board, CellState};
+use crate::board::{Board, CellState};
 use crate::engine::event::{CellResult, LiveSnapshot, RunEnd, RunTimes};
 use crate::plan::Plan;
 

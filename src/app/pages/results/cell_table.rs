@@ -4,7 +4,7 @@ use egui::{Align, Label, Layout, Rect, Response, RichText, ScrollArea, Sense, Ui
 use egui_extras::{Column, TableBuilder};
 use egui_material_icons::icons::ICON_STAR;
 
-use crate::app::board::{Board, CellState, Dimension, Layer};
+use crate::board::{Board, CellState, Dimension, Layer};
 
 const ROW_HEIGHT: f32 = 26.0;
 const HEADER_HEIGHT: f32 = 38.0;

@@ -8,7 +8,7 @@ use egui::{
 use egui_material_icons::icons::ICON_FOLDER_OPEN;
 
 use super::{ResultsAction, ResultsPage};
-use crate::app::board::Layer;
+use crate::board::Layer;
 use crate::store::library::{RunSummary, date_text, kind_text, origin_text};
 use crate::store::read::Origin;
 

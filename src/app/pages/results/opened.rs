@@ -10,8 +10,8 @@ use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNIN
 
 use super::cell_table::CellTable;
 use super::{ResultsAction, file_name};
-use crate::app::board::{Board, Layer};
 use crate::app::heat_panel::HeatPanel;
+use crate::board::{Board, Layer};
 use crate::store::library::{Fact, LoadedRun, kind_text};
 
 /// Damaged lines that the details list; the file itself has the rest.

@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable as _;
 use serde_json::json;
 
 use super::*;
-use crate::app::board::Layer;
+use crate::board::Layer;
 use crate::store::library;
 use crate::store::recorder::Recorder;
 use crate::store::sidecar::Provenance;

@@ -3,9 +3,9 @@
 use egui::{Grid, RichText, ScrollArea, Ui};
 use strum::IntoEnumIterator as _;
 
-use crate::app::board::{Board, Layer};
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
+use crate::board::{Board, Layer};
 use crate::measure::figures::Percentiles;
 use crate::plan::commands::shell_line;
 use crate::units::Secs;

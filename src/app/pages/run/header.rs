@@ -3,9 +3,9 @@
 use egui::{Align, Layout, ProgressBar, Ui};
 
 use super::RunView;
-use crate::app::board::Layer;
 use crate::app::command::AppCommand;
 use crate::app::theme::{self, space};
+use crate::board::Layer;
 use crate::engine::event::RunEnd;
 use crate::units::Secs;
 

@@ -12,12 +12,12 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 use egui_material_icons::icons::ICON_GRID_VIEW;
 
 use self::form::{FormAction, FormModel};
-use crate::app::board::Board;
 use crate::app::command::AppCommand;
 use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::results::cell_table::CellTable;
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
+use crate::board::Board;
 
 /// What the user did on the page.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use egui::{Id, ScrollArea, Ui};
 
-use crate::app::board::Board;
 use crate::app::run_state::{Metric, RunState};
 use crate::app::theme::space;
 use crate::app::widgets::time_plot::{TimePlot, TimeSeries, TimeSpan};
+use crate::board::Board;
 
 /// Plots from above to below: title, unit, what is drawn in it, and why it may be empty.
 type Row = (&'static str, &'static str, fn(Metric) -> bool, &'static str);

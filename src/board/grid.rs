@@ -129,7 +129,7 @@ impl Board {
         view
     }
 
-    fn heading(&self, rest: &[usize], key: &[u32]) -> String {
+    pub(super) fn heading(&self, rest: &[usize], key: &[u32]) -> String {
         let parts = rest.iter().zip(key).map(|(&d, &place)| {
             let values = &self.dimensions[d];
             format!("{} {}", values.dimension, values.values[place as usize])

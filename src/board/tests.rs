@@ -324,3 +324,37 @@ fn ten_thousand_cells_are_prepared_within_a_frame_or_two() {
     // Unoptimised, on a slow machine that others use too; quadratic work would take minutes.
     assert!(took < Duration::from_secs(3), "{took:?}");
 }
+
+#[test]
+fn lines_average_repeats_and_leave_gaps_for_what_is_not_valid() {
+    let cells = [
+        cell(0, 1, 8, 1, 1),
+        cell(1, 1, 8, 1, 2),
+        cell(2, 1, 8, 4, 1),
+        cell(3, 1, 32, 1, 1),
+        cell(4, 1, 32, 4, 1),
+    ];
+    let tps = [100.0, 120.0, 300.0, 90.0, 310.0];
+    let board = Board::of_plan(&cells, |position| {
+        let row = measured(&cells[position], tps[position]);
+        let state = match position {
+            2 => CellState::Invalid("too many errors".to_owned()),
+            _ => CellState::Done,
+        };
+        (state, Some(row))
+    });
+    let view = board.lines(&axis(Axis::Concurrency), Layer::Throughput);
+    assert_eq!(view.ticks, ["1", "4"]);
+    let labels: Vec<&str> = view.lines.iter().map(|line| line.label.as_str()).collect();
+    assert_eq!(labels, ["Decode concurrency 8", "Decode concurrency 32"]);
+    let first = view.lines[0].points[0];
+    assert_eq!((first.value, first.low, first.high), (110.0, 100.0, 120.0));
+    assert_eq!(view.lines[0].points.len(), 1, "the invalid cell is a gap");
+    assert_eq!(view.lines[1].points[1].value, 310.0);
+    assert!(
+        board
+            .lines(&axis(Axis::Flag("--x".to_owned())), Layer::Throughput)
+            .lines
+            .is_empty()
+    );
+}

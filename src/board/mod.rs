@@ -10,6 +10,8 @@ mod coordinate;
 mod entry;
 mod grid;
 mod layer;
+mod lines;
+mod pareto;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,8 @@ pub use coordinate::{Coordinate, Dimension};
 pub use entry::{CellState, Entry};
 pub use grid::{GridCell, GridGroup, GridView};
 pub use layer::Layer;
+pub use lines::{LinePoint, LinesView, RunLine};
+pub use pareto::{ParetoPoint, ParetoView};
 use strum::IntoEnumIterator as _;
 
 use crate::plan::{Axis, Cell};

@@ -1,0 +1,107 @@
+//! A board as lines: one figure against one dimension.
+
+use std::collections::BTreeMap;
+
+use super::{Board, CellState, Dimension, Layer, mean};
+
+/// What a line chart draws.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinesView {
+    pub layer: Layer,
+    pub x_name: String,
+    /// The values of the dimension across, in ascending order. They stand evenly spaced, so that
+    /// 1, 2, 4, ... 256 is as easy to read as 8, 16, 24.
+    pub ticks: Vec<String>,
+    /// One for each combination of the other dimensions that vary, in their order.
+    pub lines: Vec<RunLine>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunLine {
+    /// "Instances 2 · Decode concurrency 32"; empty where there is but one line.
+    pub label: String,
+    /// In ascending order of `tick`; a combination without a valid figure is a gap.
+    pub points: Vec<LinePoint>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinePoint {
+    /// Position in [`LinesView::ticks`].
+    pub tick: usize,
+    /// Averaged over the valid repeats, in the layer's unit.
+    pub value: f64,
+    /// Least and greatest of those repeats.
+    pub low: f64,
+    pub high: f64,
+    /// Position in [`Board::entries`] of the first of them.
+    pub entry: usize,
+}
+
+impl Board {
+    /// `layer` against `x`, valid cells only. Without lines where the board lacks the dimension.
+    pub fn lines(&self, x: &Dimension, layer: Layer) -> LinesView {
+        let mut view = LinesView {
+            layer,
+            x_name: x.to_string(),
+            ticks: Vec::new(),
+            lines: Vec::new(),
+        };
+        let Some((x, values)) = self.dimension(x) else {
+            return view;
+        };
+        view.ticks = values.values.iter().map(ToString::to_string).collect();
+        let rest: Vec<usize> = (0..self.dimensions.len())
+            .filter(|&d| d != x && self.dimensions[d].varies())
+            .filter(|&d| self.dimensions[d].dimension != Dimension::Repeat)
+            .collect();
+        let mut lines: BTreeMap<Vec<u32>, BTreeMap<usize, LinePoint>> = BTreeMap::new();
+        for members in &self.combinations {
+            let places = self.entries[members[0]].places();
+            let key: Vec<u32> = rest.iter().map(|&d| places[d]).collect();
+            let points = lines.entry(key).or_default();
+            if let Some((entry, value, low, high)) = self.valid_figure(members, layer) {
+                let tick = places[x] as usize;
+                points.insert(
+                    tick,
+                    LinePoint {
+                        tick,
+                        value,
+                        low,
+                        high,
+                        entry,
+                    },
+                );
+            }
+        }
+        view.lines = lines
+            .into_iter()
+            .filter(|(_, points)| !points.is_empty())
+            .map(|(key, points)| RunLine {
+                label: self.heading(&rest, &key),
+                points: points.into_values().collect(),
+            })
+            .collect();
+        view
+    }
+
+    /// The first valid repeat, and mean, least and greatest figure over all valid ones.
+    pub(super) fn valid_figure(
+        &self,
+        members: &[usize],
+        layer: Layer,
+    ) -> Option<(usize, f64, f64, f64)> {
+        let valid: Vec<(usize, f64)> = members
+            .iter()
+            .filter(|&&member| self.entries[member].state == CellState::Done)
+            .filter_map(|&member| Some((member, self.entries[member].value(layer)?)))
+            .collect();
+        let (entry, _) = *valid.first()?;
+        let values = || valid.iter().map(|(_, value)| *value);
+        Some((
+            entry,
+            mean(values())?,
+            values().fold(f64::INFINITY, f64::min),
+            values().fold(f64::NEG_INFINITY, f64::max),
+        ))
+    }
+}
