@@ -159,6 +159,11 @@ fn choose<T: PartialEq + Clone>(
             for item in all {
                 let (text, about) = words(item);
                 let line = ui.selectable_value(chosen, item.clone(), text);
+                if line.clicked() {
+                    // A click through the accessibility bus moves no pointer, by which the list
+                    // would close itself.
+                    ui.close();
+                }
                 if !about.is_empty() {
                     line.on_hover_text(about);
                 }

@@ -16,6 +16,8 @@ mod models;
 mod places;
 mod quick;
 mod sweeps;
+#[cfg(target_os = "linux")]
+mod window;
 
 use std::process::ExitCode;
 
@@ -24,10 +26,13 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::lab::Lab;
 
 /// What a test needs beyond Python.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
     Nginx,
+    /// A display without a screen, a software graphics driver, the accessibility bus.
+    #[cfg(target_os = "linux")]
+    Display,
 }
 
 type Test = (&'static str, Needs, fn(&Lab) -> Result<(), Failed>);
@@ -45,6 +50,8 @@ fn main() -> ExitCode {
         control::TESTS,
         places::TESTS,
         quick::TESTS,
+        #[cfg(target_os = "linux")]
+        window::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {
@@ -69,26 +76,48 @@ fn main() -> ExitCode {
         }
     };
     let in_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    let no_nginx = lab.nginx.is_none();
-    if no_nginx {
+    let lacking = lacking(lab);
+    for (need, packages) in &lacking {
         eprintln!(
-            "nginx is missing: its tests are {}. Install it with `apt-get install nginx-light` \
-             or `brew install nginx`",
-            if in_ci { "failed" } else { "ignored" }
+            "{packages} missing: the tests that need {need:?} are {}. Install with \
+             `apt-get install {packages}`{}",
+            if in_ci { "failed" } else { "ignored" },
+            if *need == Needs::Nginx {
+                " or `brew install nginx`"
+            } else {
+                ""
+            },
         );
     }
     let trials = tests
         .into_iter()
         .map(|(name, needs, test)| {
-            let lacking = needs == Needs::Nginx && no_nginx;
-            Trial::test(name, move || {
-                if lacking {
-                    return Err("nginx is missing, and CI=true allows no skipping".into());
-                }
-                test(lab)
+            let lacks = lacking.iter().find(|(need, _)| *need == needs);
+            let message = lacks
+                .map(|(_, packages)| format!("{packages} missing, and CI=true allows no skipping"));
+            let ignored = message.is_some() && !in_ci;
+            Trial::test(name, move || match message {
+                Some(message) => Err(message.into()),
+                None => test(lab),
             })
-            .with_ignored_flag(lacking && !in_ci)
+            .with_ignored_flag(ignored)
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What this machine lacks, with Debian's packages that have it.
+fn lacking(lab: &Lab) -> Vec<(Needs, String)> {
+    let mut lacking = Vec::new();
+    if lab.nginx.is_none() {
+        lacking.push((Needs::Nginx, "nginx-light".to_owned()));
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let missing = window::desktop::missing();
+        if !missing.is_empty() {
+            lacking.push((Needs::Display, missing.join(" ")));
+        }
+    }
+    lacking
 }

@@ -197,6 +197,7 @@ fn choice(ui: &mut Ui, field: &Field, choices: &[&str], label: Id, actions: &mut
             for choice in choices {
                 if ui.selectable_label(shown == choice, *choice).clicked() {
                     actions.push(FormAction::Set(field.var, (*choice).to_owned()));
+                    ui.close();
                 }
             }
         })

@@ -92,6 +92,7 @@ fn line(ui: &mut Ui, chosen: &str, choice: &ModelChoice, actions: &mut Vec<FormA
     let response = ui.selectable_label(chosen == choice.text, choice.label.as_str());
     if response.on_hover_text(&choice.text).clicked() {
         actions.push(FormAction::Set(Var::ModelPath, choice.text.clone()));
+        ui.close();
     }
     if !choice.detail.is_empty() {
         ui.horizontal(|ui| {

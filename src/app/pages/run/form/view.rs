@@ -64,6 +64,7 @@ fn kind(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
                             .clicked()
                         {
                             actions.push(FormAction::ChooseKind(kind));
+                            ui.close();
                         }
                     }
                     ui.add_space(4.0);
