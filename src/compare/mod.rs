@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use differences::{Difference, Level};
 pub use grid::{DifferenceGrid, GridGroup};
 pub use matching::{AxisValues, MatchedCell, Side};
-pub use measure::{Delta, Figure, Measure, Overlap, UnknownColumn};
+pub use measure::{Delta, Figure, Measure, Overlap, UnknownColumn, percent_text};
 pub use overlay::{Overlay, OverlayLine, OverlayPoint};
 
 use crate::board::Board;

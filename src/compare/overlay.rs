@@ -24,7 +24,7 @@ pub struct OverlayLine {
     pub run: usize,
     /// Position in [`Overlay::styles`].
     pub style: usize,
-    /// In ascending order of `tick`; a cell without a valid figure is a gap.
+    /// In ascending order of `tick`.
     pub points: Vec<OverlayPoint>,
 }
 
@@ -33,7 +33,12 @@ pub struct OverlayPoint {
     /// Position in [`Overlay::ticks`].
     pub tick: usize,
     pub figure: Figure,
+    /// Between it and the point before it, the run has a cell without a valid figure.
+    pub after_gap: bool,
 }
+
+/// A run's cells along one line: where, and what it shows there.
+type RunCells = Vec<(usize, Option<Figure>)>;
 
 impl Comparison {
     /// `measure` against `x`: one line for each run and each value of `by`, at the `fixed` values
@@ -61,7 +66,7 @@ impl Comparison {
             .iter()
             .filter_map(|(axis, value)| Some((self.axis(axis)?, value)))
             .collect();
-        let mut styles: BTreeMap<Vec<Coordinate>, Vec<Vec<OverlayPoint>>> = BTreeMap::new();
+        let mut styles: BTreeMap<Vec<Coordinate>, Vec<RunCells>> = BTreeMap::new();
         for cell in &self.cells {
             if fixed.iter().any(|(axis, at)| cell.coordinate(axis) != *at) {
                 continue;
@@ -73,8 +78,8 @@ impl Comparison {
                 .entry(key(&by, cell))
                 .or_insert_with(|| vec![Vec::new(); self.runs.len()]);
             for (run, points) in lines.iter_mut().enumerate() {
-                if let Some(figure) = self.figure(cell, run, measure) {
-                    points.push(OverlayPoint { tick, figure });
+                if cell.sides[run].is_some() {
+                    points.push((tick, self.figure(cell, run, measure)));
                 }
             }
         }
@@ -82,13 +87,38 @@ impl Comparison {
             if let (Some(axis), Some(value)) = (by.first(), key.first()) {
                 overlay.styles.push(format!("{} {value}", axis.dimension()));
             }
-            let lines = lines.into_iter().enumerate();
-            let drawn = lines.filter(|(_, points)| !points.is_empty());
-            overlay.lines.extend(drawn.map(|(run, mut points)| {
-                points.sort_by_key(|point| point.tick);
-                OverlayLine { run, style, points }
-            }));
+            let lines = lines
+                .into_iter()
+                .enumerate()
+                .map(|(run, cells)| OverlayLine {
+                    run,
+                    style,
+                    points: points(cells),
+                });
+            overlay
+                .lines
+                .extend(lines.filter(|line| !line.points.is_empty()));
         }
         overlay
     }
+}
+
+fn points(mut cells: RunCells) -> Vec<OverlayPoint> {
+    cells.sort_by_key(|(tick, _)| *tick);
+    let mut points = Vec::with_capacity(cells.len());
+    let mut after_gap = false;
+    for (tick, figure) in cells {
+        match figure {
+            Some(figure) => {
+                points.push(OverlayPoint {
+                    tick,
+                    figure,
+                    after_gap,
+                });
+                after_gap = false;
+            }
+            None => after_gap = true,
+        }
+    }
+    points
 }
