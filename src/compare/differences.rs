@@ -79,9 +79,8 @@ fn differs(which: &Trait, runs: &[Arc<ComparedRun>]) -> Option<Difference> {
         .any(|(run, value)| value.is_none() && run.run.metadata.is_some());
     let level = match known.len() {
         _ if of_all => which.level,
-        0 => return None,
         1 if untold => Level::Info,
-        1 => return None,
+        0 | 1 => return None,
         _ => which.level,
     };
     Some(Difference {

@@ -372,13 +372,9 @@ fn prompt(run: &ComparedRun) -> Option<String> {
             excerpt.push_str("...");
         }
         let hash = Sha256::digest(prompt.as_bytes());
-        let hash: String = hash
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
         let characters = prompt.chars().count();
-        format!("\"{excerpt}\" ({characters} characters, SHA-256 {hash})")
+        format!("\"{excerpt}\" ({characters} characters, SHA-256 {hash:08x})")
     })
 }
 

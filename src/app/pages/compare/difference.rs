@@ -3,12 +3,11 @@
 use egui::Ui;
 use egui_material_icons::icons::ICON_GRID_VIEW;
 
-use super::shown::{Choices, Shown, measure, named};
-use crate::app::heat_panel::choose;
+use super::shown::{Choices, Shown, measure, named, pick};
 use crate::app::theme::{self, space};
 use crate::app::widgets::colour_bar::{Orientation, colour_bar};
 use crate::app::widgets::heatmap::{
-    CellId, CellInput, CellState, GridInput, Heatmap, HeatmapInput, HeatmapModel,
+    CellId, CellInput, CellState, GridInput, HeatCell, Heatmap, HeatmapInput, HeatmapModel,
 };
 use crate::compare::render::letter;
 use crate::compare::{Comparison, Delta, Figure, MatchedCell, Measure, Overlap, percent_text};
@@ -53,11 +52,17 @@ impl DifferenceView {
             format: percent_text,
             grids: grids.collect(),
         });
+        let even = |cell: &HeatCell| matches!(cell.state, CellState::Even { .. });
+        let grey = if model.cells().any(even) {
+            " Grey: no further apart than the repeats spread."
+        } else {
+            ""
+        };
         Some(Self {
             model: model.diverging(),
             legend: format!(
                 "{other} against {base}, in % of {base}. Orange is more, blue is less; {better} is \
-                 better. Grey: no further apart than the repeats spread."
+                 better.{grey}"
             ),
         })
     }
@@ -174,11 +179,11 @@ impl Shown {
             return false;
         };
         let (old_x, old_y) = (x.clone(), y.clone());
-        let across = choose(ui, "Across", x, &axes, named);
+        let across = pick(ui, "Across", x, &axes, named);
         if across && *x == *y {
             *y = old_x.clone();
         }
-        let down = choose(ui, "Down", y, &axes, named);
+        let down = pick(ui, "Down", y, &axes, named);
         if down && *x == *y {
             *x = old_y;
         }

@@ -2,18 +2,17 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use egui::{RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
 use egui_material_icons::icons::ICON_STACKED_LINE_CHART;
 use egui_plot::{
     AxisHints, GridMark, HPlacement, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotPoint,
     PlotPoints, Points,
 };
 
-use super::runs::mark;
-use super::shown::{Choices, Shown, measure, named};
-use crate::app::heat_panel::choose;
+use super::shown::{Choices, Shown, measure, named, pick};
 use crate::app::theme::{self, font, palette, space};
 use crate::app::widgets::short_figure;
+use crate::app::widgets::time_plot::{marks, round_step};
 use crate::board::Coordinate;
 use crate::compare::render::letter;
 use crate::compare::{Comparison, Overlay, OverlayLine};
@@ -139,7 +138,7 @@ impl Shown {
                 && varying.len() > 1
             {
                 let before = x.clone();
-                if choose(ui, "Over", x, &varying, named) {
+                if pick(ui, "Over", x, &varying, named) {
                     changed = true;
                     if choices.by == choices.x {
                         choices.by = Some(before);
@@ -152,14 +151,14 @@ impl Shown {
                     .map(Some)
                     .chain([None])
                     .collect();
-                changed |= choose(ui, "Line style", &mut choices.by, &all, |axis| {
+                changed |= pick(ui, "Line style", &mut choices.by, &all, |axis| {
                     axis.as_ref().map_or_else(|| ("None".to_owned(), ""), named)
                 });
             }
             for (axis, value) in &mut choices.fixed {
                 if let Some(values) = comparison.axis(axis) {
                     let label = values.dimension().to_string();
-                    changed |= choose(ui, &label, value, &values.values, |value: &Coordinate| {
+                    changed |= pick(ui, &label, value, &values.values, |value: &Coordinate| {
                         (value.to_string(), "")
                     });
                 }
@@ -168,15 +167,9 @@ impl Shown {
         changed
     }
 
+    /// What the line styles stand for; the colours stand beside the runs' names on the left.
     fn legend(&self, ui: &mut Ui) {
         let palette = palette(ui);
-        ui.horizontal_wrapped(|ui| {
-            for (run, title) in self.titles.iter().enumerate() {
-                mark(ui, run, self.colours[run]);
-                theme::caption(ui, &self.comparison.names()[run]).on_hover_text(title);
-                ui.add_space(space::S);
-            }
-        });
         if self.lines.overlay.styles.is_empty() {
             return;
         }
@@ -217,13 +210,17 @@ impl Shown {
             text.cloned().unwrap_or_default()
         };
         let small = font::figures(11.0);
+        let caption = |text: &str| {
+            let text = RichText::new(text).small();
+            text.color(palette.text_secondary)
+        };
         let x_axis = AxisHints::new_x()
-            .label(view.overlay.x_name.as_str())
+            .label(caption(&view.overlay.x_name))
             .formatter(|mark: GridMark, _: &RangeInclusive<f64>| tick_text(mark.value))
             .tick_label_font(small.clone())
             .tick_label_color(palette.text_secondary);
         let y_axis = AxisHints::new_y()
-            .label(unit)
+            .label(caption(unit))
             .formatter(|mark: GridMark, _: &RangeInclusive<f64>| short_figure(mark.value))
             .placement(HPlacement::Left)
             .tick_label_font(small)
@@ -256,6 +253,7 @@ impl Shown {
                     })
                     .collect()
             })
+            .y_grid_spacer(|grid| marks(&grid, round_step(4.0 * grid.base_step_size)))
             .include_y(0.0)
             .include_x(-0.25)
             .include_x(last + 0.25)

@@ -88,7 +88,7 @@ impl ComparePage {
         let mut slots = self.slots.iter_mut();
         let slot = slots.find(|slot| slot.path == path)?;
         slot.set(run);
-        self.to_match()
+        self.take_stock()
     }
 
     /// Takes what came of a match, unless the runs are others by now.
@@ -110,7 +110,8 @@ impl ComparePage {
         self.slots.iter().filter_map(Slot::run).cloned().collect()
     }
 
-    fn to_match(&mut self) -> Option<Vec<Arc<ComparedRun>>> {
+    /// What is shown is out of date; the runs to compare now, once all have been read.
+    fn take_stock(&mut self) -> Option<Vec<Arc<ComparedRun>>> {
         self.shown = None;
         let waits = |slot: &Slot| matches!(slot.state, SlotState::Loading);
         let runs = self.ready();
@@ -121,14 +122,14 @@ impl ComparePage {
         self.refused = None;
         self.slots.remove(position);
         self.choices.forget_runs();
-        self.to_match().map(CompareAction::Match)
+        self.take_stock().map(CompareAction::Match)
     }
 
     fn make_base(&mut self, position: usize) -> Option<CompareAction> {
         let slot = self.slots.remove(position);
         self.slots.insert(0, slot);
         self.choices.forget_runs();
-        self.to_match().map(CompareAction::Match)
+        self.take_stock().map(CompareAction::Match)
     }
 }
 

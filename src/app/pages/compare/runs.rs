@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::containers::menu::MenuButton;
 use egui::{
     Align, Align2, Button, CornerRadius, Frame, Label, Layout, Margin, Response, RichText, Role,
-    ScrollArea, Sense, Stroke, Ui, WidgetInfo, vec2,
+    ScrollArea, Sense, Stroke, TextWrapMode, Ui, WidgetInfo, vec2,
 };
 use egui_material_icons::icons::{
     ICON_ADD, ICON_CLOSE, ICON_COMPARE_ARROWS, ICON_FOLDER_OPEN, ICON_VERTICAL_ALIGN_TOP,
@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub colour: usize,
     pub state: SlotState,
     name: String,
+    /// "Full sweep", else the name.
+    title: String,
     /// Model and chip, or which lab wrote it.
     subject: String,
     date: String,
@@ -50,6 +52,7 @@ impl Slot {
             colour,
             state: SlotState::Loading,
             name: name.to_string_lossy().into_owned(),
+            title: name.to_string_lossy().into_owned(),
             subject: String::new(),
             date: String::new(),
         }
@@ -76,6 +79,9 @@ impl Slot {
                 } else {
                     known.join(" · ")
                 };
+                if let Some(kind) = run.run.kind {
+                    kind_text(kind).clone_into(&mut self.title);
+                }
                 self.date = fact("Date").unwrap_or_default();
                 self.state = SlotState::Ready(run);
             }
@@ -231,8 +237,12 @@ fn add_menu(ui: &mut Ui, page: &mut ComparePage, actions: &mut Vec<CompareAction
                     continue;
                 }
                 let text = format!("{}\n{}", choice.title, choice.detail);
-                let line = Button::new(RichText::new(text).small()).truncate();
-                if ui.add(line.min_size(vec2(340.0, 0.0))).clicked() {
+                let line = Button::new(RichText::new(text).small());
+                let line = line.wrap_mode(TextWrapMode::Extend);
+                let line = ui
+                    .add(line.min_size(vec2(340.0, 0.0)))
+                    .accessible_name(format!("{}, {}", choice.title, choice.detail));
+                if line.clicked() {
                     chosen = Some(choice.path.clone());
                     ui.close();
                 }
@@ -294,6 +304,8 @@ fn item(ui: &mut Ui, position: usize, letter: Option<usize>, slot: &Slot) -> Opt
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 3.0;
             ui.horizontal(|ui| {
+                // As high as its buttons, so that all stand on one line.
+                ui.set_min_height(26.0);
                 if let Some(letter) = letter {
                     mark(ui, letter, slot.colour);
                 }
@@ -312,8 +324,9 @@ fn item(ui: &mut Ui, position: usize, letter: Option<usize>, slot: &Slot) -> Opt
                         }
                     }
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                        let text = RichText::new(&slot.name).font(font::medium(13.0));
-                        ui.add(Label::new(text).truncate());
+                        let text = RichText::new(&slot.title).font(font::medium(13.0));
+                        let label = ui.add(Label::new(text).truncate());
+                        label.on_hover_text(&slot.name);
                     });
                 });
             });
