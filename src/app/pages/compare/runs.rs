@@ -304,11 +304,6 @@ fn item(ui: &mut Ui, position: usize, letter: Option<usize>, slot: &Slot) -> Opt
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 3.0;
             ui.horizontal(|ui| {
-                // As high as its buttons, so that all stand on one line.
-                ui.set_min_height(26.0);
-                if let Some(letter) = letter {
-                    mark(ui, letter, slot.colour);
-                }
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.spacing_mut().item_spacing.x = 2.0;
                     let name = format!("Remove {}", slot.name);
@@ -324,6 +319,10 @@ fn item(ui: &mut Ui, position: usize, letter: Option<usize>, slot: &Slot) -> Opt
                         }
                     }
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                        if let Some(letter) = letter {
+                            mark(ui, letter, slot.colour);
+                            ui.add_space(5.0);
+                        }
                         let text = RichText::new(&slot.title).font(font::medium(13.0));
                         let label = ui.add(Label::new(text).truncate());
                         label.on_hover_text(&slot.name);

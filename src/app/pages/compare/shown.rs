@@ -276,6 +276,8 @@ pub(super) fn pick<T: PartialEq + Clone>(
         + combo.max(spacing.combo_width);
     if ui.available_size_before_wrap().x < needed {
         ui.end_row();
+        // The caption is centred beside a choice that is not there yet.
+        ui.set_row_height(ui.spacing().interact_size.y);
     }
     choose(ui, label, chosen, all, words)
 }
