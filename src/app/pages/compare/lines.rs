@@ -253,7 +253,12 @@ impl Shown {
                     })
                     .collect()
             })
-            .y_grid_spacer(|grid| marks(&grid, round_step(4.0 * grid.base_step_size)))
+            .y_grid_spacer(|grid| {
+                // No figure is below zero: the margin there needs no tick.
+                let mut marks = marks(&grid, round_step(7.0 * grid.base_step_size));
+                marks.retain(|mark| mark.value >= 0.0);
+                marks
+            })
             .include_y(0.0)
             .include_x(-0.25)
             .include_x(last + 0.25)
