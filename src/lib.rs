@@ -21,6 +21,7 @@
 pub mod app;
 pub mod board;
 pub mod cli;
+pub mod compare;
 pub mod doctor;
 pub mod engine;
 pub mod measure;

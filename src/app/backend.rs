@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::compare::CompareDone;
 use super::pages::run::form::{ModelChoice, ResolvedModel};
+use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Handle, Run};
@@ -51,6 +53,7 @@ pub enum Done {
     Memory(Option<Judgement>),
     Runs(Vec<RunSummary>),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
+    Compare(CompareDone),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
@@ -264,6 +267,35 @@ impl Backend {
             let run = library::load(&path);
             let run = run.map(Box::new).map_err(|error| error.to_string());
             Done::Opened(path, run)
+        });
+    }
+
+    pub fn load_compared(&self, path: PathBuf) {
+        self.spawn_blocking(move || {
+            let run = ComparedRun::load(&path).map(Arc::new);
+            let run = run.map_err(|error| error.to_string());
+            Done::Compare(CompareDone::Loaded(path, run))
+        });
+    }
+
+    pub fn match_runs(&self, runs: Vec<Arc<ComparedRun>>) {
+        self.spawn_blocking(move || {
+            Done::Compare(CompareDone::Matched(Box::new(Comparison::new(runs))))
+        });
+    }
+
+    /// A native dialog for results files to compare; must be called on the UI thread.
+    pub fn pick_compared(&self) {
+        let picking = rfd::AsyncFileDialog::new()
+            .set_title("Add results to compare")
+            .add_filter("Results", &["csv"])
+            .pick_files();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            for file in picking.await.into_iter().flatten() {
+                let path = file.path().to_owned();
+                window.say(Done::Compare(CompareDone::Picked(path)));
+            }
         });
     }
 

@@ -144,7 +144,8 @@ impl HeatPanel {
     }
 }
 
-fn choose<T: PartialEq + Clone>(
+/// A captioned choice of one of several; true if another was chosen.
+pub fn choose<T: PartialEq + Clone>(
     ui: &mut Ui,
     label: &str,
     chosen: &mut T,

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use egui::{Context, Frame, Margin, Panel, Ui};
 use egui_material_icons::MaterialIcon;
-use egui_material_icons::icons::{ICON_BAR_CHART, ICON_BUILD, ICON_SPEED};
+use egui_material_icons::icons::{ICON_BAR_CHART, ICON_BUILD, ICON_COMPARE_ARROWS, ICON_SPEED};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, Started};
 use super::command::AppCommand;
+use super::pages::compare::ComparePage;
 use super::pages::environment::{self, EnvironmentPage};
 use super::pages::results::{self, ResultsPage};
 use super::pages::run::form::{Facts, FormModel, Presets};
@@ -28,13 +29,15 @@ const REPAINT_AFTER: Duration = Duration::from_millis(250);
 pub(super) enum Page {
     Run,
     Results,
+    Compare,
     Environment,
 }
 
 impl Page {
-    const ALL: [(Self, AppCommand, MaterialIcon); 3] = [
+    const ALL: [(Self, AppCommand, MaterialIcon); 4] = [
         (Self::Run, AppCommand::ShowRun, ICON_SPEED),
         (Self::Results, AppCommand::ShowResults, ICON_BAR_CHART),
+        (Self::Compare, AppCommand::ShowCompare, ICON_COMPARE_ARROWS),
         (Self::Environment, AppCommand::ShowEnvironment, ICON_BUILD),
     ];
 }
@@ -50,6 +53,7 @@ pub struct Lab {
     pub(super) preparing: Option<CancellationToken>,
     pub(super) setting_up: Option<CancellationToken>,
     pub(super) results: ResultsPage,
+    pub(super) compare: ComparePage,
     pub(super) environment: EnvironmentPage,
     pub(super) sheet_open: bool,
     /// The last thing that went wrong, told above the page until it is dismissed.
@@ -83,6 +87,7 @@ impl Lab {
             preparing: None,
             setting_up: None,
             results: ResultsPage::default(),
+            compare: ComparePage::default(),
             environment: EnvironmentPage::default(),
             sheet_open: false,
             trouble: None,
@@ -198,6 +203,7 @@ impl Lab {
         let commands = match self.page {
             Page::Run => self.run_page(ui),
             Page::Results => self.results_page(ui),
+            Page::Compare => self.compare_page(ui),
             Page::Environment => self.environment_page(ui),
         };
         for command in commands {

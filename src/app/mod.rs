@@ -3,6 +3,7 @@
 //! ```text
 //! engine ──events──▶ run_state ──▶ board ──▶ pages/run (heatmap, plots, detail, table, log)
 //! files  ──────────▶ library   ──▶ board ──▶ pages/results
+//!                                    └─────▶ pages/compare (through crate::compare)
 //! keys, menus, buttons ──▶ command (AppCommand) ──▶ update
 //! ```
 //! `logic()` drains and folds; `ui()` only draws. Drawing code does no parsing, sorting, file
@@ -10,6 +11,7 @@
 
 mod backend;
 pub mod command;
+mod compare;
 mod heat;
 mod heat_panel;
 mod lab;

@@ -36,6 +36,7 @@ impl Lab {
             }
             AppCommand::ShowRun => self.page = Page::Run,
             AppCommand::ShowResults => self.page = Page::Results,
+            AppCommand::ShowCompare => self.page = Page::Compare,
             AppCommand::ShowEnvironment => self.page = Page::Environment,
             AppCommand::ShowCommand => self.form_action(&FormAction::OpenCommands),
             AppCommand::ResetForm => self.form_action(&FormAction::Reset),
@@ -221,7 +222,11 @@ impl Lab {
                 self.follow_form();
             }
             Done::Memory(memory) => self.form.set_memory(memory),
-            Done::Runs(runs) => self.results.set_runs(runs),
+            Done::Runs(runs) => {
+                self.compare.set_library(&runs);
+                self.results.set_runs(runs);
+            }
+            Done::Compare(done) => self.take_compare(done),
             Done::Opened(path, run) => match run {
                 Ok(run) => self.results.set_opened(*run),
                 Err(problem) => self.results.set_problem(&path, problem),
@@ -244,6 +249,7 @@ impl Lab {
                 }
             }
             ResultsAction::Resume(path) => self.resume(&path),
+            ResultsAction::Compare(path) => self.add_to_compare(&path),
             ResultsAction::CopyText(text) => context.copy_text(text),
         }
     }

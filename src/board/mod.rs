@@ -216,6 +216,11 @@ impl Board {
         self.entries.is_empty()
     }
 
+    /// Positions in [`Board::entries`] of those that differ in nothing but their repeat.
+    pub fn combinations(&self) -> &[Vec<usize>] {
+        &self.combinations
+    }
+
     /// Those that vary first, else in the order in which axes are shown.
     pub fn dimensions(&self) -> Vec<&DimensionValues> {
         let (mut varying, fixed): (Vec<_>, Vec<_>) =

@@ -6,6 +6,7 @@ mod terminal;
 pub mod analyze;
 mod asked;
 pub mod check;
+pub mod compare;
 pub mod doctor;
 mod failure;
 mod figures;
@@ -58,6 +59,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Show the rows of a results file, sorted
     Analyze(analyze::AnalyzeArgs),
+    /// Compare runs cell by cell, and say what else differs between them
+    Compare(compare::CompareArgs),
     /// List models, or make a synthetic one
     Models(models::ModelsArgs),
     /// Make the managed Python environment with MLX
@@ -113,6 +116,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             Command::Test(args) => check::run(&args, out).await,
             Command::Sweep(args) => sweep::run(&args, out).await,
             Command::Analyze(args) => analyze::run(&args),
+            Command::Compare(args) => compare::run(&args),
             Command::Models(args) => models::run(&args).await,
             Command::Setup(args) => setup::run(&args).await,
             Command::Doctor(args) => doctor::run(&args).await,

@@ -28,6 +28,7 @@ const MAY_NOT_NAME: &[(&str, &[&str])] = &[
     ("engine", &["app", "cli", "report", "egui"]),
     ("store", &["app", "cli", "report", "egui"]),
     ("board", &["app", "cli", "report", "egui"]),
+    ("compare", &["app", "cli", "report", "egui"]),
     ("report", &["app", "cli", "egui"]),
     ("session", &["app", "cli", "report", "egui"]),
     ("doctor", &["app", "cli", "report", "store", "egui"]),

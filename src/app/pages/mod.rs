@@ -1,5 +1,6 @@
 //! One module a page of the navigation.
 
+pub mod compare;
 pub mod environment;
 pub mod results;
 pub mod run;

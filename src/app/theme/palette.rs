@@ -48,7 +48,7 @@ pub struct Palette {
     pub danger: Color32,
 
     /// Lines of a plot, in order; told apart with every common kind of colour vision.
-    pub series: [Color32; 6],
+    pub series: [Color32; 8],
 }
 
 /// What a coloured word or badge says of its subject.
@@ -114,6 +114,8 @@ pub static LIGHT: Palette = Palette {
         rgb(0xA5_3C9A),
         rgb(0x6B_7280),
         rgb(0xB8_3245),
+        rgb(0x1B_7F9E),
+        rgb(0x7A_5A12),
     ],
 };
 
@@ -148,6 +150,8 @@ pub static DARK: Palette = Palette {
         rgb(0xD5_86CC),
         rgb(0xA0_A6B4),
         rgb(0xF0_7C88),
+        rgb(0x5C_C4E0),
+        rgb(0xC9_AE62),
     ],
 };
 

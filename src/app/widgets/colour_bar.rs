@@ -1,6 +1,6 @@
 //! The legend of a heatmap: its colours, its range and its unit.
 
-use egui::{Align2, Mesh, Rect, Response, Role, Sense, Shape, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, Mesh, Rect, Response, Role, Sense, Shape, Ui, WidgetInfo, pos2, vec2};
 
 use crate::app::theme::{colour_map, font, palette};
 
@@ -18,7 +18,12 @@ pub struct Scale {
     /// Position from 0 (least) to 1 (greatest), and its text.
     ticks: Vec<(f32, String)>,
     name: String,
+    /// Zero is the middle, and both sides have a colour of their own.
+    diverging: bool,
 }
+
+/// A range of differences is at least this wide on each side, so that noise stays pale.
+const LEAST_DIFFERENCE: f64 = 5.0;
 
 impl Scale {
     /// `None` where no figure is finite.
@@ -61,7 +66,32 @@ impl Scale {
             unit: unit.to_owned(),
             ticks,
             name,
+            diverging: false,
         })
+    }
+
+    /// Differences around zero, in percent; `None` where none is finite.
+    pub fn diverging(figures: impl IntoIterator<Item = f64>, unit: &str) -> Option<Self> {
+        let finite = figures.into_iter().filter(|figure| figure.is_finite());
+        let most = finite.map(f64::abs).reduce(f64::max)?.max(LEAST_DIFFERENCE);
+        let scale = Self::of([-most, most], unit, false)?;
+        Some(Self {
+            diverging: true,
+            ..scale
+        })
+    }
+
+    pub fn colour(&self, figure: f64, dark: bool) -> Color32 {
+        self.colour_at(self.position(figure), dark)
+    }
+
+    /// `position` as [`Scale::position`] gives it.
+    fn colour_at(&self, position: f32, dark: bool) -> Color32 {
+        if self.diverging {
+            colour_map::diverging(2.0 * position - 1.0, dark)
+        } else {
+            colour_map::sequential(position)
+        }
     }
 
     /// Where a figure lies on the colour map, from 0 to 1; the middle where all are equal.
@@ -107,7 +137,7 @@ pub fn colour_bar(ui: &mut Ui, scale: &Scale, orientation: Orientation, length: 
         }
     };
     let painter = ui.painter();
-    painter.add(gradient(bar, scale.lower_is_better, orientation));
+    painter.add(gradient(bar, scale, palette.dark, orientation));
     let font = font::figures(11.0);
     for (position, text) in &scale.ticks {
         let (at, align) = match orientation {
@@ -151,12 +181,12 @@ pub fn colour_bar(ui: &mut Ui, scale: &Scale, orientation: Orientation, length: 
     response
 }
 
-fn gradient(bar: Rect, reversed: bool, orientation: Orientation) -> Shape {
+fn gradient(bar: Rect, scale: &Scale, dark: bool, orientation: Orientation) -> Shape {
     const PARTS: u32 = 48;
     let mut mesh = Mesh::default();
     for part in 0..=PARTS {
         let t = part as f32 / PARTS as f32;
-        let colour = colour_map::sequential(if reversed { 1.0 - t } else { t });
+        let colour = scale.colour_at(if scale.lower_is_better { 1.0 - t } else { t }, dark);
         let ends = match orientation {
             Orientation::Horizontal => {
                 let x = bar.left() + t * bar.width();
@@ -256,6 +286,19 @@ mod tests {
         let one = Scale::of([4.2, f64::NAN], "s", false).unwrap();
         assert_eq!((one.min, one.max), (4.2, 4.2));
         assert!((one.position(4.2) - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn no_difference_stands_in_the_middle_of_both_colours() {
+        let scale = Scale::diverging([-3.0, 20.0, f64::NAN], "%").unwrap();
+        assert_eq!((scale.min, scale.max), (-20.0, 20.0));
+        for dark in [false, true] {
+            assert_eq!(scale.colour(0.0, dark), colour_map::diverging(0.0, dark));
+            assert_eq!(scale.colour(20.0, dark), colour_map::diverging(1.0, dark));
+        }
+        let small = Scale::diverging([0.1], "%").unwrap();
+        assert_eq!((small.min, small.max), (-5.0, 5.0));
+        assert_eq!(Scale::diverging([], "%"), None);
     }
 
     #[test]

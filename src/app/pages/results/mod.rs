@@ -28,6 +28,8 @@ pub enum ResultsAction {
     Reveal(PathBuf),
     /// Finish this run.
     Resume(PathBuf),
+    /// Put this run beside others.
+    Compare(PathBuf),
     CopyText(String),
 }
 

@@ -170,6 +170,13 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
                     actions.push(ResultsAction::Resume(opened.run.path.clone()));
                 }
             }
+            let compare = ui.button("Compare");
+            if compare
+                .on_hover_text("Add this run to the Compare page")
+                .clicked()
+            {
+                actions.push(ResultsAction::Compare(opened.run.path.clone()));
+            }
             if ui
                 .button("Reveal")
                 .on_hover_text("Show the file in its folder")

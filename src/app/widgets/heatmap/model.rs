@@ -30,6 +30,14 @@ pub enum CellState {
         reason: String,
     },
     Skipped,
+    /// A figure that is not apart from nothing: drawn grey, and not a part of the scale.
+    Even {
+        value: f64,
+    },
+    /// No figure, for a reason that is no failure: "only A".
+    Note {
+        word: String,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -135,6 +143,7 @@ pub struct HeatmapModel {
     pub(super) y_title: String,
     pub(super) name: String,
     lower_is_better: bool,
+    diverging: bool,
     format: fn(f64) -> String,
     pub(super) grids: Vec<Grid>,
     scale: Option<Scale>,
@@ -198,6 +207,7 @@ impl HeatmapModel {
             y_title,
             name,
             lower_is_better,
+            diverging: false,
             format,
             grids,
             scale: None,
@@ -205,6 +215,24 @@ impl HeatmapModel {
         };
         model.rescale();
         model
+    }
+
+    /// The figures are differences in percent: coloured around zero, narrow cells keep the sign.
+    #[must_use]
+    pub fn diverging(mut self) -> Self {
+        self.diverging = true;
+        for cell in self
+            .grids
+            .iter_mut()
+            .flat_map(|grid| &mut grid.cells)
+            .flatten()
+        {
+            if let CellState::Done { value } | CellState::Even { value } = cell.state {
+                cell.short = format!("{value:+.0}");
+            }
+        }
+        self.rescale();
+        self
     }
 
     /// One cell has changed: its texts and the common scale are made again, nothing else is.
@@ -327,7 +355,11 @@ impl HeatmapModel {
             CellState::Done { value } => Some(value),
             _ => None,
         });
-        self.scale = Scale::of(figures, &self.unit, self.lower_is_better);
+        self.scale = if self.diverging {
+            Scale::diverging(figures, &self.unit)
+        } else {
+            Scale::of(figures, &self.unit, self.lower_is_better)
+        };
     }
 }
 
@@ -358,6 +390,12 @@ fn prepare(input: CellInput, unit: &str, format: fn(f64) -> String) -> HeatCell 
             (reason.clone(), String::new(), format!("invalid: {reason}"))
         }
         CellState::Skipped => ("skipped".to_owned(), "–".to_owned(), "skipped".to_owned()),
+        CellState::Even { value } => (
+            format(*value),
+            short_figure(*value),
+            format!("{}, within the spread", in_unit(*value)),
+        ),
+        CellState::Note { word } => (word.clone(), "–".to_owned(), word.clone()),
     };
     let mut cell = HeatCell {
         id,

@@ -82,8 +82,10 @@ pub(super) fn cell(
             figure(painter, rect, cell, palette.accent_text);
         }
         CellState::Done { value } => {
-            let position = scale.map_or(0.5, |scale| scale.position(*value));
-            let fill = colour_map::sequential(position);
+            let fill = scale.map_or_else(
+                || colour_map::sequential(0.5),
+                |scale| scale.colour(*value, palette.dark),
+            );
             painter.rect_filled(rect, CORNER, fill);
             figure(painter, rect, cell, colour_map::text_on(fill));
         }
@@ -109,7 +111,12 @@ pub(super) fn cell(
                 ICON_WARNING.codepoint,
             );
         }
-        CellState::Skipped => {
+        CellState::Even { .. } => {
+            painter.rect_filled(rect, CORNER, palette.control_pressed);
+            outline(palette.outline, 1.0);
+            figure(painter, rect, cell, palette.text_secondary);
+        }
+        CellState::Skipped | CellState::Note { .. } => {
             outline(palette.hairline, 1.0);
             figure(painter, rect, cell, palette.text_tertiary);
         }
