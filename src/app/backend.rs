@@ -18,7 +18,7 @@ use crate::plan::{KnownFlags, Plan};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
-use crate::session::{NoMlx, Report, Session, SessionError, cells, model};
+use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model};
 use crate::settings::{Settings, Var};
 use crate::store;
 use crate::store::library::{self, LoadedRun, RunSummary};
@@ -327,13 +327,14 @@ async fn start(
 }
 
 async fn resume(
-    settings: Settings,
+    mut settings: Settings,
     csv: &Path,
     report: &Arc<dyn Report>,
     wake: engine::emitter::Wake,
     cancel: &CancellationToken,
 ) -> Result<Started, SessionError> {
     let resumed = store::resume::open(csv).map_err(|e| SessionError::Wrong(e.to_string()))?;
+    attach::as_planned(&resumed.plan, &mut settings)?;
     let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
     let plan = resumed.plan.clone();
     let done = resumed.done.len() as u32;
@@ -357,6 +358,7 @@ fn take_on(
     let config = EngineConfig {
         supervisor: std::env::current_exe().map_err(|e| SessionError::Failed(e.into()))?,
         launcher: session.launcher(),
+        attach_key: session.attach_key(),
         nginx: session.nginx.clone(),
         logs,
         sink: Some(Box::new(recorder)),

@@ -7,6 +7,7 @@
 // Token counts are whole numbers, and exact as such.
 #![allow(clippy::float_cmp)]
 
+mod attached;
 mod checks;
 mod control;
 mod faults;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         control::TESTS,
         places::TESTS,
         quick::TESTS,
+        attached::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {

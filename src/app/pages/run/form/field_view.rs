@@ -32,7 +32,11 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                 let unit = if unit == "seconds" { "s" } else { unit };
                 text(ui, field, label, CONTROL_WIDTH, unit, actions);
             }),
-            Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } => below(ui, field, actions),
+            Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } | Kind::Urls => {
+                below(ui, field, actions);
+            }
+            // Has a control of its own, whose text no edit holds.
+            Kind::Secret => return,
         }
         if let Some(wrong) = &field.error {
             error(ui, wrong);
