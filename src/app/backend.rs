@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::pages::run::form::{ModelChoice, ResolvedModel};
+use super::pages::run::form::{AttachQuery, AttachedModels, ModelChoice, ResolvedModel};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Handle, Run};
@@ -23,6 +25,9 @@ use crate::settings::{Settings, Var};
 use crate::store;
 use crate::store::library::{self, LoadedRun, RunSummary};
 use crate::store::recorder::Recorder;
+
+/// A pause in typing that is longer than this is its end.
+const TYPING: Duration = Duration::from_millis(400);
 
 /// What came of a piece of work.
 pub enum Done {
@@ -49,6 +54,7 @@ pub enum Done {
     Models(Vec<ModelChoice>),
     Resolved(ResolvedModel),
     Memory(Option<Judgement>),
+    Attached(AttachedModels),
     Runs(Vec<RunSummary>),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     PickedModel(PathBuf),
@@ -250,6 +256,20 @@ impl Backend {
         });
     }
 
+    /// Asks attached servers for their models, a moment later: whoever still types a URL aborts it.
+    pub fn ask_attached(&self, query: AttachQuery) -> AbortHandle {
+        let window = self.to_window();
+        let asking = self.runtime.spawn(async move {
+            tokio::time::sleep(TYPING).await;
+            let models = attach::common_models(&query.urls, query.key.as_ref()).await;
+            window.say(Done::Attached(AttachedModels {
+                outcome: models.map_err(|error| error.to_string()),
+                query,
+            }));
+        });
+        asking.abort_handle()
+    }
+
     pub fn judge_memory(&self, plan: Plan) {
         self.spawn_blocking(move || Done::Memory(model::memory_judgement(&plan)));
     }
@@ -315,10 +335,13 @@ async fn start(
 ) -> Result<Started, SessionError> {
     let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
     // The model may have been made meanwhile, under the path that it was resolved to.
-    let plan = Plan {
+    let mut plan = Plan {
         model: session.model.clone(),
         ..plan
     };
+    if let Some(attached) = &mut plan.servers.attached {
+        attached.model.clone_from(&session.model.path);
+    }
     let recorder = session
         .record(&plan)
         .map_err(|error| SessionError::Failed(error.into()))?;

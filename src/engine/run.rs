@@ -23,11 +23,11 @@ use super::load::target::Target;
 use super::server::pool::{Environment, Pool};
 use super::server::process::all_gone;
 use super::source::CellSource;
-use crate::monitor::sample::MachineSample;
+use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::{sampler, summary};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
-use crate::settings::Secret;
+use crate::settings::{BaseUrl, Secret};
 
 /// What a run needs from outside.
 pub(super) struct Outside {
@@ -204,7 +204,12 @@ impl Runner {
                 result.error = Some(error.to_string());
             }
         }
-        result.machine = summary::summarise(&self.lock_samples());
+        result.machine = if self.is_elsewhere() {
+            // What this machine's sensors say is not of the machine that works.
+            MachineSummary::default()
+        } else {
+            summary::summarise(&self.lock_samples())
+        };
         result.ended_at = Timestamp::now();
         let known_s = result.times.load_s + result.times.warmup_s + result.times.measure_s;
         result.times.rest_s = (begun.elapsed().as_secs_f64() - known_s).max(0.0);
@@ -259,6 +264,12 @@ impl Runner {
         cells.sort_by_key(|cell| cell.index);
         self.plan.cells.extend(cells.iter().cloned());
         self.emitter.emit(EngineEvent::PlanExtended { cells }).await
+    }
+
+    /// An attached server runs on another machine, as far as its URL tells.
+    fn is_elsewhere(&self) -> bool {
+        let attached = self.plan.servers.attached.as_ref();
+        attached.is_some_and(|attached| !attached.urls.iter().all(BaseUrl::is_loopback))
     }
 
     pub(super) fn balancer(&self) -> Balancer {
