@@ -36,7 +36,7 @@ struct ListedModel {
 /// The models that a server lists, in its order.
 ///
 /// # Errors
-/// It cannot be reached, refuses, or does not answer as OpenAI's API does.
+/// It cannot be reached, refuses, or does not answer with a list of models.
 pub async fn list_models(url: &BaseUrl, key: Option<&Secret>) -> Result<Vec<String>, ListError> {
     let asked = tokio::time::timeout(LIMIT, ask(url, key)).await;
     let listed = asked.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs())));

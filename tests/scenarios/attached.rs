@@ -61,8 +61,8 @@ impl Ran {
 
     /// All that left the process, in files and events.
     fn everything(&self) -> String {
-        let mut all = serde_json::to_string(&self.events).unwrap();
-        all.push_str(&format!("{:?}", self.events));
+        let told = serde_json::to_string(&self.events).unwrap();
+        let mut all = format!("{told}{:?}", self.events);
         let files = files(self.folder.path());
         assert!(files.len() >= 2, "a row and its metadata: {files:?}");
         for file in files {
@@ -277,7 +277,7 @@ async fn a_server_that_goes_silent_is_given_up_and_left_alone() {
     );
 }
 
-/// A list of models as OpenAI's API gives it.
+/// The answer to `GET /v1/models`.
 fn models(names: &[&str]) -> Script {
     let data: Vec<_> = names
         .iter()
