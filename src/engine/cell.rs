@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
@@ -19,6 +18,7 @@ use super::load::schedule::{self, Amount, LoadSpec};
 use super::load::target::Target;
 use super::run::Runner;
 use super::server::log;
+use super::watchdog;
 use crate::measure;
 use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
@@ -99,7 +99,9 @@ impl Runner {
         let load = schedule::run(&spec, &target, &live, token);
         let outcome = tokio::select! {
             biased;
-            waited_s = self.wedged(&live) => Err(self.wedged_error(waited_s, live.in_flight())),
+            waited_s = watchdog::wedged(&live, watchdog::patience_s(&self.plan, cell, result.times.warmup_s)) => {
+                Err(self.wedged_error(waited_s, live.in_flight()))
+            }
             outcome = self.guarded(token, async { Ok(load.await) }) => outcome,
         };
         result.times.measure_s = begun.elapsed().as_secs_f64();
@@ -277,25 +279,6 @@ impl Runner {
             waited_s,
             in_flight,
             why: cause.map(|cause| cause.text().to_owned()),
-        }
-    }
-
-    /// Resolves when no server has given a sign of work for too long: a hang known upstream, in
-    /// which the process lives on at a few percent of a core.
-    async fn wedged(&self, live: &Live) -> f64 {
-        // An answer that is not streamed gives no sign before its end.
-        let limit_s = if self.plan.workload.stream {
-            self.plan.servers.watchdog_s
-        } else {
-            self.plan.workload.request_timeout_s + self.plan.servers.watchdog_s
-        };
-        let mut tick = interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            if let Some(stalled_s) = live.stalled_s().filter(|s| *s > limit_s) {
-                return stalled_s;
-            }
         }
     }
 

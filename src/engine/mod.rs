@@ -12,6 +12,7 @@ pub mod load;
 mod run;
 pub mod server;
 pub mod source;
+mod watchdog;
 
 use std::path::PathBuf;
 use std::thread::JoinHandle;

@@ -237,7 +237,7 @@ settings! {
     RetrySleep "MLX_RETRY_SLEEP_S" Run, seconds(0.0, 3600.0), Always("0.5"),
         "Pause before such a retry";
     Watchdog "MLX_WATCHDOG_S" Run, seconds(1.0, DAY_S), Always("30"),
-        "Seconds without a token, with requests in flight, until a server counts as wedged and is restarted";
+        "Seconds without a token, with requests in flight, until a server counts as wedged and is restarted; longer where the warm-up shows that the machine needs longer";
 
     Python "MLX_PYTHON" Tools, Kind::Path, Computed("found: `mlx-throughput-lab doctor` shows which"),
         "Python interpreter that runs `mlx_lm.server`";
