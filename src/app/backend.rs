@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
-use super::pages::run::form::{ModelChoice, ResolvedModel};
+use super::pages::run::form::{AttachQuery, AttachedModels, ModelChoice, ResolvedModel};
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
@@ -20,11 +22,14 @@ use crate::plan::{KnownFlags, Plan};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
-use crate::session::{NoMlx, Report, Session, SessionError, cells, model};
+use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model};
 use crate::settings::{Settings, Var};
 use crate::store;
 use crate::store::library::{self, LoadedRun, RunSummary};
 use crate::store::recorder::Recorder;
+
+/// A pause in typing that is longer than this is its end.
+const TYPING: Duration = Duration::from_millis(400);
 
 /// What came of a piece of work.
 pub enum Done {
@@ -51,6 +56,7 @@ pub enum Done {
     Models(Vec<ModelChoice>),
     Resolved(ResolvedModel),
     Memory(Option<Judgement>),
+    Attached(AttachedModels),
     Runs(Vec<RunSummary>),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     Compare(CompareDone),
@@ -253,6 +259,20 @@ impl Backend {
         });
     }
 
+    /// Asks attached servers for their models, a moment later: whoever still types a URL aborts it.
+    pub fn ask_attached(&self, query: AttachQuery) -> AbortHandle {
+        let window = self.to_window();
+        let asking = self.runtime.spawn(async move {
+            tokio::time::sleep(TYPING).await;
+            let models = attach::common_models(&query.urls, query.key.as_ref()).await;
+            window.say(Done::Attached(AttachedModels {
+                outcome: models.map_err(|error| error.to_string()),
+                query,
+            }));
+        });
+        asking.abort_handle()
+    }
+
     pub fn judge_memory(&self, plan: Plan) {
         self.spawn_blocking(move || Done::Memory(model::memory_judgement(&plan)));
     }
@@ -347,10 +367,13 @@ async fn start(
 ) -> Result<Started, SessionError> {
     let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
     // The model may have been made meanwhile, under the path that it was resolved to.
-    let plan = Plan {
+    let mut plan = Plan {
         model: session.model.clone(),
         ..plan
     };
+    if let Some(attached) = &mut plan.servers.attached {
+        attached.model.clone_from(&session.model.path);
+    }
     let recorder = session
         .record(&plan)
         .map_err(|error| SessionError::Failed(error.into()))?;
@@ -359,13 +382,14 @@ async fn start(
 }
 
 async fn resume(
-    settings: Settings,
+    mut settings: Settings,
     csv: &Path,
     report: &Arc<dyn Report>,
     wake: engine::emitter::Wake,
     cancel: &CancellationToken,
 ) -> Result<Started, SessionError> {
     let resumed = store::resume::open(csv).map_err(|e| SessionError::Wrong(e.to_string()))?;
+    attach::as_planned(&resumed.plan, &mut settings)?;
     let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
     let plan = resumed.plan.clone();
     let done = resumed.done.len() as u32;
@@ -389,6 +413,7 @@ fn take_on(
     let config = EngineConfig {
         supervisor: std::env::current_exe().map_err(|e| SessionError::Failed(e.into()))?,
         launcher: session.launcher(),
+        attach_key: session.attach_key(),
         nginx: session.nginx.clone(),
         logs,
         sink: Some(Box::new(recorder)),

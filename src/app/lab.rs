@@ -7,6 +7,7 @@ use std::time::Duration;
 use egui::{Context, Frame, Margin, Panel, Ui};
 use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::{ICON_BAR_CHART, ICON_BUILD, ICON_COMPARE_ARROWS, ICON_SPEED};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, Started};
@@ -14,7 +15,7 @@ use super::command::AppCommand;
 use super::pages::compare::ComparePage;
 use super::pages::environment::{self, EnvironmentPage};
 use super::pages::results::{self, ResultsPage};
-use super::pages::run::form::{Facts, FormModel, Presets};
+use super::pages::run::form::{AttachQuery, Facts, FormModel, Presets};
 use super::pages::run::{self, RunView};
 use super::theme::{self, palette, space};
 use crate::engine::emitter::Wake;
@@ -62,6 +63,8 @@ pub struct Lab {
     pub(super) closing: bool,
     /// What was already asked for the form's present plan.
     pub(super) asked_model: Option<String>,
+    /// Whom the form wanted to be asked for models, and what ends the asking.
+    pub(super) asked_attached: Option<(AttachQuery, AbortHandle)>,
 }
 
 impl Lab {
@@ -93,6 +96,7 @@ impl Lab {
             trouble: None,
             closing: false,
             asked_model: None,
+            asked_attached: None,
         };
         lab.look();
         lab.list_runs();
@@ -108,6 +112,7 @@ impl Lab {
         let sources = Sources {
             environment: self.form.facts.environment.clone(),
             saved: self.form.facts.saved.clone(),
+            edited: self.form.key_edit().into_iter().collect(),
             ..Sources::default()
         };
         Settings::resolve(&sources).unwrap_or_default()

@@ -84,6 +84,15 @@ impl Lab {
             let dirs = settings.paths(Var::ModelDirs).to_vec();
             self.backend.resolve_model(text, dirs, depth);
         }
+        let query = self.form.attach_query();
+        if self.asked_attached.as_ref().map(|(asked, _)| asked) != query {
+            let query = query.cloned();
+            if let Some((_, asking)) = self.asked_attached.take() {
+                asking.abort();
+            }
+            self.asked_attached =
+                query.map(|query| (query.clone(), self.backend.ask_attached(query)));
+        }
         if self.form.memory().is_none()
             && let Some(plan) = self.form.plan()
         {
@@ -219,6 +228,10 @@ impl Lab {
             }
             Done::Resolved(model) => {
                 self.form.set_resolved(model);
+                self.follow_form();
+            }
+            Done::Attached(models) => {
+                self.form.set_attached_models(models);
                 self.follow_form();
             }
             Done::Memory(memory) => self.form.set_memory(memory),

@@ -13,7 +13,7 @@ use crate::platform::dirs;
 use crate::python::managed;
 use crate::session::{NoMlx, Report, Session, SessionError, model};
 use crate::settings::overrides::Overrides;
-use crate::settings::{SavedSettings, Settings, Sources, Var};
+use crate::settings::{BaseUrl, SavedSettings, Settings, Sources, Var, base_url};
 
 /// What every running subcommand takes.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -27,6 +27,13 @@ pub struct Asked {
     /// More arguments for the server, separated by commas (`MLX_SERVER_ARGS`)
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub server_args: Option<String>,
+    /// Measure running OpenAI-compatible servers instead of starting any: their base URLs, separated
+    /// by commas (`MLX_ATTACH`)
+    #[arg(long, value_name = "URL")]
+    pub attach: Option<String>,
+    /// The model's name in requests to attached servers (`MLX_ATTACH_MODEL`)
+    #[arg(long, value_name = "NAME")]
+    pub attach_model: Option<String>,
     /// Settings as `KEY=VALUE`; `--help` lists them
     #[arg(value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -40,6 +47,8 @@ impl Asked {
             (Var::ModelPath, &self.model),
             (Var::Python, &self.python),
             (Var::ServerArgs, &self.server_args),
+            (Var::Attach, &self.attach),
+            (Var::AttachModel, &self.attach_model),
         ] {
             if let Some(text) = text {
                 edited.push((var, text.clone()));
@@ -70,6 +79,17 @@ impl Asked {
             say!("warning: {warning}");
         }
         Ok(settings)
+    }
+
+    /// For a resumed run: attached to the same servers, or to none.
+    pub fn attach_as(&mut self, plan: &Plan) {
+        let attached = plan.servers.attached.as_ref();
+        let urls = attached.map(|attached| {
+            let urls: Vec<&str> = attached.urls.iter().map(BaseUrl::as_str).collect();
+            urls.join(",")
+        });
+        self.attach = Some(urls.unwrap_or_else(|| base_url::OFF.to_owned()));
+        self.attach_model = attached.map(|attached| attached.model.clone());
     }
 
     /// Finds, or makes, all that a run needs. Ctrl-C meanwhile leaves nothing half-made.

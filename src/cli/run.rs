@@ -46,6 +46,7 @@ pub async fn run(
     let config = EngineConfig {
         supervisor: std::env::current_exe()?,
         launcher: session.launcher(),
+        attach_key: session.attach_key(),
         nginx: session.nginx.clone(),
         logs,
         sink: Some(Box::new(recorder)),
@@ -56,6 +57,9 @@ pub async fn run(
         cells,
         already_done: earlier.done,
     };
+    if let Some(attached) = &run.plan.servers.attached {
+        say!("{}", attached.sentence());
+    }
     let awake = KeepAwake::hold("measuring throughput");
     let outcome = watch::follow(engine::spawn(run, config)?, out == Out::Events).await?;
     drop(awake);

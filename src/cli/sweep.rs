@@ -96,7 +96,9 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
     }
     let mut asked = args.asked.clone();
     // The model is the run's own: rows of two models do not belong into one file.
-    asked.model = Some(plan.model.path.clone());
+    asked.model = Some(plan.model.path.clone()).filter(|_| plan.servers.attached.is_none());
+    // So are its servers, or that there were none before it.
+    asked.attach_as(&plan);
     let session = asked.open(NoMlx::Tell).await?;
     let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())?
         .with_requests(session.settings.is_on(Var::RequestsCsv));
@@ -107,7 +109,10 @@ async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitC
 /// Everything that a run would do, without doing it.
 fn dry_run(session: &Session, plan: &Plan) -> String {
     let estimate = estimate(plan, Pace::default());
-    let launcher = session.launcher().command(plan.servers.backlog, &[]);
+    let launcher = session
+        .launcher()
+        .map(|launcher| launcher.command(plan.servers.backlog, &[]))
+        .unwrap_or_default();
     let mut text = format!(
         "{} cells, {} server starts ({} processes), about {} (an estimate: nothing was measured yet)\n",
         estimate.cells,
@@ -117,6 +122,9 @@ fn dry_run(session: &Session, plan: &Plan) -> String {
     );
     if let Some(memory) = model::memory_judgement(plan) {
         let _ = writeln!(text, "memory {}", memory.text);
+    }
+    if let Some(attached) = &plan.servers.attached {
+        let _ = writeln!(text, "{}", attached.sentence());
     }
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");

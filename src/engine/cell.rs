@@ -25,7 +25,7 @@ use crate::measure::outcome::LoadOutcome;
 use crate::measure::summary::Asked;
 use crate::measure::verdict::{Context, Thresholds, verdict};
 use crate::plan::grid::duplicate_of;
-use crate::plan::{Balancer, Cell, notices};
+use crate::plan::{Attached, Balancer, Cell, notices};
 
 /// Lines of a failed server's log that are kept with the cell.
 const LOG_LINES: usize = 30;
@@ -99,11 +99,9 @@ impl Runner {
         let load = schedule::run(&spec, &target, &live, token);
         let outcome = tokio::select! {
             biased;
-            waited_s = watchdog::wedged(&live, watchdog::patience_s(&self.plan, cell, result.times.warmup_s)) => Err(EngineError::Wedged {
-                waited_s,
-                in_flight: live.in_flight(),
-                why: self.pool.suspect_log().and_then(log::cause).map(|c| c.text().to_owned()),
-            }),
+            waited_s = watchdog::wedged(&live, watchdog::patience_s(&self.plan, cell, result.times.warmup_s)) => {
+                Err(self.wedged_error(waited_s, live.in_flight()))
+            }
             outcome = self.guarded(token, async { Ok(load.await) }) => outcome,
         };
         result.times.measure_s = begun.elapsed().as_secs_f64();
@@ -112,7 +110,7 @@ impl Runner {
             return Err(EngineError::Cancelled);
         }
 
-        let dead = match self.guarded(token, self.alive()).await {
+        let dead = match self.guarded(token, self.alive(&target)).await {
             Ok(()) => None,
             // A stop says nothing of the servers, and a cell without this check is not finished.
             Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
@@ -163,7 +161,7 @@ impl Runner {
         let balancer = self.nginx.iter().map(|nginx| nginx.address);
         let reached: Vec<SocketAddr> = balancer.chain(addresses.iter().copied()).collect();
         if let Some((known, target)) = &self.known_target
-            && *known == reached
+            && (*known == reached || self.plan.servers.attached.is_some())
         {
             return Ok(target.clone());
         }
@@ -204,7 +202,7 @@ impl Runner {
 
     /// Proves each server alive, then warms all up with the very sampling that is measured.
     async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<(), EngineError> {
-        self.alive().await?;
+        self.alive(target).await?;
         let workload = &self.plan.workload;
         let warm_up = WarmUp {
             requests: workload.warmup_requests,
@@ -228,8 +226,20 @@ impl Runner {
     }
 
     /// A one-token completion from each server, past the balancer.
-    async fn alive(&self) -> Result<(), EngineError> {
+    async fn alive(&self, target: &Target) -> Result<(), EngineError> {
         let temperature = self.plan.workload.temperature;
+        if let Some(attached) = &self.plan.servers.attached {
+            let each = (0..).zip(&attached.urls).map(|(index, url)| async move {
+                let (prompts, limit) = (&self.prompts, self.timeout());
+                probe::one_token_of(target, index, prompts, temperature, limit)
+                    .await
+                    .map_err(|error| EngineError::AttachedNotAlive {
+                        url: url.to_string(),
+                        why: error.to_string(),
+                    })
+            });
+            return try_join_all(each).await.map(|_| ());
+        }
         let each = self.pool.servers().iter().map(|server| async move {
             probe::one_token(server.address, temperature, self.timeout())
                 .await
@@ -254,6 +264,21 @@ impl Runner {
             prompt: self.prompt(cell.load.prompt_tokens),
             prompts: Arc::clone(&self.prompts),
             timeout: self.timeout(),
+        }
+    }
+
+    fn wedged_error(&self, waited_s: f64, in_flight: u32) -> EngineError {
+        if self.plan.servers.attached.is_some() {
+            return EngineError::AttachedWedged {
+                waited_s,
+                in_flight,
+            };
+        }
+        let cause = self.pool.suspect_log().and_then(log::cause);
+        EngineError::Wedged {
+            waited_s,
+            in_flight,
+            why: cause.map(|cause| cause.text().to_owned()),
         }
     }
 
@@ -286,6 +311,7 @@ impl Runner {
             not_batched: notices::not_batched(&self.plan, &cell.point),
             duplicate_of: duplicate_of(&self.plan.cells, cell).map(ToString::to_string),
             gave_up: outcome.gave_up.clone(),
+            attached: self.plan.servers.attached.as_ref().map(Attached::names),
         };
         result.flags = verdict(&figures, &context);
         if result.flags.iter().any(|flag| flag.kind.invalidates()) {

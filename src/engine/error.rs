@@ -104,6 +104,25 @@ pub enum EngineError {
     NotAlive { why: String },
 
     #[error(
+        "the attached server {url} does not answer a one-token request: {why}. Is it running, and does \
+         it serve this model? MLX_ATTACH names its URL, MLX_ATTACH_MODEL the model, MLX_ATTACH_KEY its \
+         key; this program does not start or stop it"
+    )]
+    AttachedNotAlive { url: String, why: String },
+
+    #[error("an attached server cannot be reached: {why}")]
+    AttachedUnreachable { why: String },
+
+    #[error("there is no Python to start servers with, and none are attached")]
+    NothingToStart,
+
+    #[error(
+        "no token for {waited_s:.0} s while {in_flight} requests waited: the attached server does not \
+         go on. It is not ours, so it is not restarted; MLX_WATCHDOG_S sets how long to wait"
+    )]
+    AttachedWedged { waited_s: f64, in_flight: u32 },
+
+    #[error(
         "nginx could not be started: {}. Install it, name it with NGINX_BIN, or set \
          MLX_BALANCER=direct",
         told(.why)
@@ -132,6 +151,9 @@ impl EngineError {
                 | Self::NoFreePort { .. }
                 | Self::BadHost { .. }
                 | Self::Nginx { .. }
+                | Self::AttachedNotAlive { .. }
+                | Self::AttachedUnreachable { .. }
+                | Self::NothingToStart
         )
     }
 

@@ -27,6 +27,7 @@ use self::server::launch::Launcher;
 use self::server::pool::Environment;
 use self::source::CellSource;
 use crate::plan::Plan;
+use crate::settings::Secret;
 
 /// Events wait here for a slow consumer; none is dropped.
 const EVENTS: usize = 1024;
@@ -36,7 +37,10 @@ const COMMANDS: usize = 16;
 pub struct EngineConfig {
     /// Our own binary: its hidden subcommand watches every server.
     pub supervisor: PathBuf,
-    pub launcher: Launcher,
+    /// How servers are started; not needed where the plan attaches to running ones.
+    pub launcher: Option<Launcher>,
+    /// Bearer key of attached servers. It goes into requests and nowhere else.
+    pub attach_key: Option<Secret>,
     pub nginx: Option<PathBuf>,
     /// Where server logs go; made when the first server starts.
     pub logs: PathBuf,
@@ -99,8 +103,12 @@ pub fn spawn(run: Run, config: EngineConfig) -> std::io::Result<Handle> {
                 };
                 let emitter = Emitter::new(config.sink, tell, config.wake);
                 let control = Control::follow(asked);
-                let main =
-                    run::Runner::new(run, environment, config.nginx, emitter, control, tell_live);
+                let outside = run::Outside {
+                    environment,
+                    nginx_binary: config.nginx,
+                    attach_key: config.attach_key,
+                };
+                let main = run::Runner::new(run, outside, emitter, control, tell_live);
                 // On a worker, since writing rows uses `block_in_place`.
                 if let Err(error) = tokio::spawn(main.run()).await {
                     tracing::error!("the engine failed: {error}");

@@ -23,10 +23,18 @@ use super::load::target::Target;
 use super::server::pool::{Environment, Pool};
 use super::server::process::all_gone;
 use super::source::CellSource;
-use crate::monitor::sample::MachineSample;
+use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::{sampler, summary};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
+use crate::settings::{BaseUrl, Secret};
+
+/// What a run needs from outside.
+pub(super) struct Outside {
+    pub environment: Environment,
+    pub nginx_binary: Option<PathBuf>,
+    pub attach_key: Option<Secret>,
+}
 
 /// The machine is looked at once a second (product.md section 6).
 const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
@@ -40,9 +48,11 @@ pub(super) struct Runner {
     pub(super) emitter: Emitter,
     pub(super) live: watch::Sender<LiveSnapshot>,
     pub(super) environment: Environment,
+    attach_key: Option<Secret>,
     /// One a run, so that no two requests of it share a prompt.
     pub(super) prompts: Arc<PromptSource>,
-    /// Where the running servers are reached (the balancer first), and what was learned of them.
+    /// Where the running servers are reached (the balancer first; no address of attached ones), and
+    /// what was learned of them.
     pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
     nginx_binary: Option<PathBuf>,
     cells: Box<dyn CellSource>,
@@ -60,24 +70,28 @@ pub(super) struct Runner {
 impl Runner {
     pub fn new(
         run: Run,
-        environment: Environment,
-        nginx_binary: Option<PathBuf>,
+        outside: Outside,
         emitter: Emitter,
         control: Control,
         live: watch::Sender<LiveSnapshot>,
     ) -> Self {
         let (tell_pids, pids) = watch::channel(Vec::new());
+        let prompts = match &run.plan.servers.attached {
+            Some(attached) => PromptSource::of_model(&attached.model),
+            None => PromptSource::new(),
+        };
         Self {
             plan: run.plan,
-            pool: Pool::new(environment.clone(), tell_pids),
+            pool: Pool::new(outside.environment.clone(), tell_pids),
             nginx: None,
             nginx_processes: TaskTracker::new(),
             emitter,
             live,
-            environment,
-            prompts: PromptSource::new(),
+            environment: outside.environment,
+            attach_key: outside.attach_key,
+            prompts,
             known_target: None,
-            nginx_binary,
+            nginx_binary: outside.nginx_binary,
             cells: run.cells,
             already_done: run.already_done,
             control,
@@ -190,7 +204,12 @@ impl Runner {
                 result.error = Some(error.to_string());
             }
         }
-        result.machine = summary::summarise(&self.lock_samples());
+        result.machine = if self.is_elsewhere() {
+            // What this machine's sensors say is not of the machine that works.
+            MachineSummary::default()
+        } else {
+            summary::summarise(&self.lock_samples())
+        };
         result.ended_at = Timestamp::now();
         let known_s = result.times.load_s + result.times.warmup_s + result.times.measure_s;
         result.times.rest_s = (begun.elapsed().as_secs_f64() - known_s).max(0.0);
@@ -247,12 +266,28 @@ impl Runner {
         self.emitter.emit(EngineEvent::PlanExtended { cells }).await
     }
 
+    /// An attached server runs on another machine, as far as its URL tells.
+    fn is_elsewhere(&self) -> bool {
+        let attached = self.plan.servers.attached.as_ref();
+        attached.is_some_and(|attached| !attached.urls.iter().all(BaseUrl::is_loopback))
+    }
+
     pub(super) fn balancer(&self) -> Balancer {
         self.plan.servers.balancer
     }
 
-    /// Starts what the cell needs. A point whose servers failed once is not tried again.
+    /// Starts what the cell needs, or finds what is attached. A point whose servers failed once is not tried again.
     pub(super) async fn provide(&mut self, cell: &Cell) -> Result<(), EngineError> {
+        if let Some(attached) = &self.plan.servers.attached {
+            if self.known_target.is_none() {
+                let target = Target::attached(&attached.urls, self.attach_key.as_ref()).await;
+                let target = target.map_err(|error| EngineError::AttachedUnreachable {
+                    why: error.to_string(),
+                })?;
+                self.known_target = Some((Vec::new(), target));
+            }
+            return Ok(());
+        }
         let key = (cell.point.clone(), cell.repeat);
         if let Some(why) = self.failed_points.get(&key) {
             return Err(EngineError::PointFailed { why: why.clone() });

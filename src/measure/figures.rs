@@ -130,6 +130,8 @@ pub enum FlagKind {
     IdenticalPrompts,
     /// decode < prompt: the server decodes with max(decode, prompt), as another cell does.
     DuplicateOf,
+    /// The server was started by somebody else: what it runs with cannot be proven.
+    Attached,
 }
 
 impl FlagKind {

@@ -52,6 +52,8 @@ pub struct Context {
     pub duplicate_of: Option<String>,
     /// A part of the window's end that nobody asked for (every request failed).
     pub gave_up: Option<String>,
+    /// Where the servers are, if this program did not start them.
+    pub attached: Option<String>,
 }
 
 /// The flags of a cell, those that make it invalid first.
@@ -77,6 +79,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
                  larger of both, as in the cell {other}"
             ),
         }),
+        attached(figures, context),
         context.identical_prompts.then(|| Flag {
             kind: FlagKind::IdenticalPrompts,
             detail: "identical prompts were asked for: the prompt cache answers most of each, so \
@@ -154,6 +157,21 @@ fn errors(figures: &Figures, context: &Context) -> Option<Flag> {
             kind: FlagKind::TooManyErrors,
             detail,
         }
+    })
+}
+
+fn attached(figures: &Figures, context: &Context) -> Option<Flag> {
+    context.attached.as_ref().map(|urls| Flag {
+        kind: FlagKind::Attached,
+        detail: format!(
+            "attached to {urls}: the flags, batch sizes and version of a server that this program \
+             did not start cannot be proven{}",
+            if figures.cached_tokens.is_none() {
+                ", and it does not say what its prompt cache answered"
+            } else {
+                ""
+            }
+        ),
     })
 }
 
@@ -334,7 +352,10 @@ mod tests {
     #[test]
     fn every_flag_has_its_cause() {
         type Change = fn(&mut Figures, &mut Context);
-        let cases: [(FlagKind, Change); 12] = [
+        let cases: [(FlagKind, Change); 13] = [
+            (FlagKind::Attached, |_, c| {
+                c.attached = Some("http://127.0.0.1:1234".to_owned());
+            }),
             (FlagKind::FlagsNotApplied, |_, c| {
                 c.flag_differences = vec!["--decode-concurrency is missing".to_owned()];
             }),

@@ -11,8 +11,8 @@ use super::grid::{Grid, MAX_CELLS, Requests};
 use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
-    Balancer, EffectiveSetting, ModelRef, Plan, RunKind, ServerOptions, WindowRule, Workload,
-    dimensions, notices,
+    Attached, Balancer, EffectiveSetting, ModelRef, Plan, RunKind, ServerOptions, WindowRule,
+    Workload, attached, dimensions, notices,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -42,6 +42,7 @@ pub(super) struct Context<'a> {
     pub flags: KnownFlags,
     pub flags_are_real: bool,
     pub cores: u32,
+    pub attached: Option<Attached>,
     pub notices: Vec<String>,
     pub errors: Vec<PlanError>,
     /// Effective values of settings whose default is computed.
@@ -91,12 +92,16 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
             .unwrap_or_else(KnownFlags::bundled),
         flags_are_real: inputs.known_flags.is_some(),
         cores: inputs.cores,
+        attached: None,
         notices: Vec::new(),
         errors: Vec::new(),
         computed: BTreeMap::new(),
     };
     let c = &mut context;
-    if !c.flags_are_real {
+    c.attached = attached(c, &inputs.model);
+    if let Some(attached) = c.attached.clone() {
+        attached::check(c, &attached);
+    } else if !c.flags_are_real {
         c.notices.push(
             "The installed server could not be asked for its flags: those of mlx-lm 0.32.2 are \
              assumed, and arguments are not checked."
@@ -104,7 +109,11 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         );
     }
     check_model(c, &inputs.model);
-    let mut args = user_args(c, inputs.known_flags);
+    let mut args = if c.attached.is_some() {
+        ServerArgs::default()
+    } else {
+        user_args(c, inputs.known_flags)
+    };
     let mode = mode(c);
     let grid = dimensions::grid(c, &mut args, mode);
     let largest = grid
@@ -116,9 +125,11 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     if !context.errors.is_empty() {
         return Err(context.errors);
     }
-    context
-        .computed
-        .insert(Var::ModelPath, inputs.model.path.clone());
+    if context.attached.is_none() {
+        context
+            .computed
+            .insert(Var::ModelPath, inputs.model.path.clone());
+    }
     let mut plan = Plan {
         kind: inputs.kind,
         workload,
@@ -140,10 +151,19 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     Ok(plan)
 }
 
+/// The attached servers, if there are any; the model's name is the one that they know.
+fn attached(c: &Context, model: &ModelRef) -> Option<Attached> {
+    let urls = c.settings.urls(Var::Attach);
+    (!urls.is_empty()).then(|| Attached {
+        urls: urls.to_vec(),
+        model: model.path.clone(),
+    })
+}
+
 fn check_model(c: &mut Context, model: &ModelRef) {
     let problem = if model.path.is_empty() {
         "it is empty"
-    } else if model.path.starts_with('-') {
+    } else if model.path.starts_with('-') && c.attached.is_none() {
         "it would be read as a flag; write ./ before a folder"
     } else if model.path.chars().any(char::is_control) {
         "it holds a control character"
@@ -254,13 +274,18 @@ fn servers(c: &mut Context, args: &ServerArgs, largest: u32, nginx_found: bool) 
         .unwrap_or_default()
         .trim()
         .to_owned();
-    if host.is_empty() || host.starts_with('-') || host.contains(|ch: char| ch.is_whitespace()) {
+    let starts = c.attached.is_none();
+    if starts
+        && (host.is_empty()
+            || host.starts_with('-')
+            || host.contains(|ch: char| ch.is_whitespace()))
+    {
         c.setting_error(Var::ServerHost, "this is no address to bind to");
     }
     let balancer = balancer(c, largest, nginx_found);
     let (base_port, nginx_port) = (port(c, Var::ServerBasePort), port(c, Var::NginxPort));
     let last = u32::from(base_port) + largest - 1;
-    if last > u32::from(u16::MAX) {
+    if starts && last > u32::from(u16::MAX) {
         c.setting_error(
             Var::ServerBasePort,
             &format!("{largest} servers need ports up to {last}, and 65535 is the last"),
@@ -280,7 +305,7 @@ fn servers(c: &mut Context, args: &ServerArgs, largest: u32, nginx_found: bool) 
         .int(Var::ServerPort)
         .and_then(|p| u16::try_from(p).ok())
         .filter(|&p| p != 0 && largest == 1 && c.kind != RunKind::RoundRobin);
-    if largest > 1 && c.chosen_now(Var::ServerPort) {
+    if starts && largest > 1 && c.chosen_now(Var::ServerPort) {
         c.notices.push(
             "MLX_SERVER_PORT is not used: several servers take ports from MLX_SERVER_BASE_PORT on."
                 .to_owned(),
@@ -291,13 +316,18 @@ fn servers(c: &mut Context, args: &ServerArgs, largest: u32, nginx_found: bool) 
         base_port,
         nginx_port,
         balancer,
-        args: with_cache_bound(c, args),
+        args: if starts {
+            with_cache_bound(c, args)
+        } else {
+            Vec::new()
+        },
         backlog: c.settings.int(Var::ServerBacklog),
         ready_timeout_s: c.number(Var::ReadyTimeout),
         bind_timeout_s: c.number(Var::BindTimeout),
         startup_delay_s: Some(c.number(Var::StartupDelay)).filter(|&s| s > 0.0),
         watchdog_s: c.number(Var::Watchdog),
         env: c.settings.server_environment.clone(),
+        attached: c.attached.clone(),
         host,
     }
 }
@@ -305,6 +335,11 @@ fn servers(c: &mut Context, args: &ServerArgs, largest: u32, nginx_found: bool) 
 /// Kinds that are about several servers go through nginx even with one, so that a growing number
 /// of instances is compared through the same proxy.
 fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
+    if c.attached.is_some() {
+        c.computed
+            .insert(Var::Balancer, Balancer::Direct.to_string());
+        return Balancer::Direct;
+    }
     let several = match c.kind {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
         RunKind::Single | RunKind::Concurrent => false,

@@ -148,10 +148,13 @@ pub struct ServerStart {
     pub command: Vec<String>,
 }
 
-/// Every server process that the cells would start, in order. `launcher` is what stands before the
+/// Every server process that the cells would start, in order; none where servers are attached. `launcher` is what stands before the
 /// server's own arguments: the interpreter, then `-m mlx_lm server` or what its version needs.
 pub fn server_starts(plan: &Plan, cells: &[Cell], launcher: &[String]) -> Vec<ServerStart> {
     let mut starts = Vec::new();
+    if plan.servers.attached.is_some() {
+        return starts;
+    }
     let mut previous = None;
     for cell in cells {
         for instance in Transition::between(previous, cell).started(cell.point.instances) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 
 use super::RunKind;
+use super::attached;
 use super::axis::{Axis, AxisError, AxisValues};
 use super::build::Context;
 use super::error::PlanError;
@@ -35,6 +36,15 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
     }
 }
 
+/// The kind's axes in this run.
+pub(super) fn own_axes(c: &Context) -> &'static [Axis] {
+    if c.attached.is_some() {
+        attached::axes_of(c.kind)
+    } else {
+        axes_of(c.kind)
+    }
+}
+
 /// `None` only where an error was noted.
 pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option<Grid> {
     if c.kind.is_check() {
@@ -53,7 +63,9 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
     }
     let errors_before = c.errors.len();
     let (numbers, flags) = axes(c);
-    strip(c, args, &numbers, &flags);
+    if c.attached.is_none() {
+        strip(c, args, &numbers, &flags);
+    }
     let (decode, prompt) = batch_sizes(c, &numbers, None);
     if c.errors.len() > errors_before {
         return None;
@@ -78,7 +90,9 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
         repeats: c.int(Var::Repeats),
     };
     // Only round robin and custom sweeps read how many servers there are.
-    if !numbers.contains_key(&Axis::Instances)
+    if let Some(attached) = &c.attached {
+        grid.instances = vec![attached.urls.len() as u32];
+    } else if !numbers.contains_key(&Axis::Instances)
         && !matches!(c.kind, RunKind::RoundRobinSweep | RunKind::CustomSweep)
     {
         grid.instances = vec![1];
@@ -125,6 +139,7 @@ fn requests(c: &mut Context, mode: Mode) -> Requests {
 /// A check is one cell: N requests, C of them in flight.
 fn check(c: &mut Context, (decode, prompt): BatchSizes) -> Grid {
     let instances = match c.kind {
+        _ if c.attached.is_some() => c.attached.as_ref().map_or(1, |a| a.urls.len() as u32),
         RunKind::RoundRobin => c.int(Var::ServerInstances),
         _ => 1,
     };
@@ -175,13 +190,15 @@ type Flags = Vec<(String, Vec<String>)>;
 fn axes(c: &mut Context) -> (Numbers, Flags) {
     let mut numbers: Numbers = BTreeMap::new();
     let mut flags: Flags = Vec::new();
-    for axis in axes_of(c.kind) {
+    for axis in own_axes(c) {
         if let Some(var) = axis.list_var() {
             numbers.insert(axis.clone(), c.settings.list(var).to_vec());
         }
     }
     for axis in c.axes {
         match (&axis.axis, &axis.values) {
+            // An error already.
+            (axis, _) if c.attached.is_some() && attached::is_of_server(axis) => {}
             (Axis::Flag(flag), AxisValues::Texts(values)) => match flag_axis(c, flag, values) {
                 Ok(flag) if flags.iter().any(|(other, _)| *other == flag) => {
                     c.errors.push(PlanError::Axis(AxisError::Twice {
@@ -308,6 +325,9 @@ type BatchSizes = (Vec<Option<u32>>, Vec<Option<u32>>);
 /// Values for both batch flags. `own` are the user's arguments in a fixed run: what stands there
 /// is not injected at all.
 fn batch_sizes(c: &mut Context, numbers: &Numbers, own: Option<&ServerArgs>) -> BatchSizes {
+    if c.attached.is_some() {
+        return (vec![None], vec![None]);
+    }
     let mut refused = None;
     let mut absent = false;
     let mut values = |axis: &Axis, var: Var, c: &mut Context| {

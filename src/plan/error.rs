@@ -28,6 +28,11 @@ pub enum PlanError {
         "a {kind} check has no axes. Sweep instead: mlx-throughput-lab sweep custom --axis {axis}=..."
     )]
     AxisOfCheck { kind: RunKind, axis: Axis },
+    #[error(
+        "axis {axis} cannot be swept: {urls} is attached, not started by this program, so what it was \
+         started with is fixed. Sweep concurrency, max_tokens or prompt_tokens, or set MLX_ATTACH=off."
+    )]
+    AxisOfAttached { axis: Axis, urls: String },
     #[error("a custom sweep needs an axis: --axis concurrency=1..64x2, or any flag of the server.")]
     NoAxis,
     #[error(

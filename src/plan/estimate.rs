@@ -55,7 +55,11 @@ pub fn estimate(plan: &Plan, pace: Pace) -> Estimate {
     let mut sum = Estimate::default();
     let mut previous = None;
     for cell in &plan.cells {
-        let started = Transition::between(previous, cell).started(cell.point.instances);
+        let started = if plan.servers.attached.is_some() {
+            0..0
+        } else {
+            Transition::between(previous, cell).started(cell.point.instances)
+        };
         if !started.is_empty() {
             sum.server_starts += 1;
             sum.server_processes += started.end - started.start;
@@ -134,7 +138,9 @@ pub fn time_left(plan: &Plan, done: &[Spent]) -> Option<f64> {
     let mut previous: Option<&Cell> = None;
     for cell in &plan.cells {
         if !spent_s.contains_key(&cell.index) {
-            if Transition::between(previous, cell) != Transition::Keep {
+            if plan.servers.attached.is_none()
+                && Transition::between(previous, cell) != Transition::Keep
+            {
                 left_s += load_mean_s;
             }
             left_s += by_load.get(&cell.load).unwrap_or(&cell_mean_s) + plan.cell_pause_s;

@@ -2,6 +2,7 @@
 //! starts. A plan is stored whole in the run's JSON, so that `--resume` needs nothing else.
 
 pub mod arg_split;
+pub mod attached;
 pub mod axis;
 pub mod build;
 pub mod cell;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use attached::Attached;
 pub use axis::{Axis, AxisValues, SweepAxis};
 pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
@@ -65,6 +67,11 @@ impl RunKind {
     /// The axes that the kind sweeps by itself; others can be added to any sweep.
     pub fn axes(self) -> &'static [Axis] {
         dimensions::axes_of(self)
+    }
+
+    /// The same where servers are attached, whose own settings are fixed.
+    pub fn axes_attached(self) -> &'static [Axis] {
+        attached::axes_of(self)
     }
 }
 
@@ -149,6 +156,9 @@ pub struct ServerOptions {
     /// Variables for the servers beside the inherited ones, from the env overrides.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// These are measured instead, and none of the above has an effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Attached>,
 }
 
 /// One effective setting, for the metadata: what it was and where it came from.

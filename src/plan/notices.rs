@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::attached;
 use super::axis::Axis;
 use super::build::Context;
 use super::cell::ServerPoint;
@@ -32,7 +33,9 @@ pub fn not_batched(plan: &Plan, point: &ServerPoint) -> Option<String> {
 
 pub(super) fn of(c: &Context, plan: &Plan, args: &ServerArgs) -> Vec<String> {
     let mut notices = Vec::new();
-    notices.extend(open_host(plan));
+    if plan.servers.attached.is_none() {
+        notices.extend(open_host(plan));
+    }
     notices.extend(overridden_by_requests(plan, args));
     notices.extend(unused(c));
     if !plan.workload.stream {
@@ -104,12 +107,14 @@ fn overridden_by_requests(plan: &Plan, args: &ServerArgs) -> Vec<String> {
 
 /// Settings chosen for this very run that its kind does not read.
 fn unused(c: &Context) -> Vec<String> {
-    let own = dimensions::axes_of(c.kind);
+    let own = dimensions::own_axes(c);
     let swept = |axis: &Axis| own.contains(axis) || c.axes.iter().any(|a| a.axis == *axis);
     let mut notices = Vec::new();
     for axis in Axis::BUILT_IN {
         if let Some(list) = axis.list_var().filter(|&var| c.chosen_now(var))
             && !own.contains(&axis)
+            // Told as what it is, an error.
+            && (c.attached.is_none() || !attached::is_of_server(&axis))
         {
             notices.push(format!(
                 "{list} is not used by {}{}.",

@@ -1,6 +1,7 @@
 //! From settings to what can be run: a model, a Python with the server, a plan, and files. Shared
 //! by the terminal and the window, which differ only in how they tell what goes on.
 
+pub mod attach;
 pub mod cells;
 pub mod model;
 pub mod refining;
@@ -20,7 +21,7 @@ use crate::monitor::info::MachineInfo;
 use crate::plan::known_flags::KnownFlags;
 use crate::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build};
 use crate::python::{self, Interpreter, NotReady, ServerProbe, managed};
-use crate::settings::{Settings, Var};
+use crate::settings::{Secret, Settings, Var};
 use crate::store::error::StoreError;
 use crate::store::recorder::Recorder;
 use crate::store::sidecar::Provenance;
@@ -84,13 +85,13 @@ pub enum NoMlx {
     SetUp,
 }
 
-/// A Python with the server, a model, and what else of this machine a run needs.
+/// A model, what serves it, and what else of this machine a run needs.
 #[derive(Debug)]
 pub struct Session {
     pub settings: Settings,
     pub model: ModelRef,
-    pub interpreter: Interpreter,
-    pub server: ServerProbe,
+    /// What servers are started with; `None` where they are attached.
+    pub python: Option<(Interpreter, ServerProbe)>,
     /// `None` where the server's help makes no sense to us.
     pub known: Option<KnownFlags>,
     pub nginx: Option<PathBuf>,
@@ -121,6 +122,16 @@ impl Session {
         report: &Arc<dyn Report>,
         cancel: &CancellationToken,
     ) -> Result<Self, SessionError> {
+        let attached = unless(cancel, attach::model(&settings)).await??;
+        if let Some(model) = attached {
+            return Ok(Self {
+                settings,
+                model,
+                python: None,
+                known: None,
+                nginx: None,
+            });
+        }
         // A wrong model is told before minutes are spent on Python.
         let wanted = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL);
         let model = model::ready(wanted, &settings, report, cancel).await?;
@@ -134,8 +145,7 @@ impl Session {
         Ok(Self {
             settings,
             model,
-            interpreter,
-            server,
+            python: Some((interpreter, server)),
             known,
             nginx,
         })
@@ -167,27 +177,40 @@ impl Session {
         Ok(recorder.with_requests(self.settings.is_on(Var::RequestsCsv)))
     }
 
-    pub fn launcher(&self) -> Launcher {
-        Launcher {
-            python: self.interpreter.exe.clone(),
-            module_args: self.server.module_args.clone(),
-        }
+    /// `None` where servers are attached.
+    pub fn launcher(&self) -> Option<Launcher> {
+        let (interpreter, server) = self.python.as_ref()?;
+        Some(Launcher {
+            python: interpreter.exe.clone(),
+            module_args: server.module_args.clone(),
+        })
+    }
+
+    /// The key of attached servers, for [`crate::engine::EngineConfig`] alone.
+    pub fn attach_key(&self) -> Option<Secret> {
+        self.settings.secret(Var::AttachKey).cloned()
     }
 
     /// What a run's files say of where its figures come from.
     pub fn provenance(&self) -> Provenance {
         let folder = Path::new(&self.model.path);
-        let described = folder.is_dir().then(|| models::describe(folder));
+        // An attached server's model may lie anywhere, whatever its name here.
+        let described =
+            (self.python.is_some() && folder.is_dir()).then(|| models::describe(folder));
         Provenance {
             machine: json!(MachineInfo::read()),
-            software: json!({
-                "python": self.server.python,
-                "mlx": self.server.mlx,
-                "mlx_lm": self.server.mlx_lm,
-                "backend": self.interpreter.backend,
-                "interpreter": self.interpreter.exe,
-                "nginx": self.nginx,
-            }),
+            software: match &self.python {
+                Some((interpreter, server)) => json!({
+                    "python": server.python,
+                    "mlx": server.mlx,
+                    "mlx_lm": server.mlx_lm,
+                    "backend": interpreter.backend,
+                    "interpreter": interpreter.exe,
+                    "nginx": self.nginx,
+                }),
+                // Of servers that somebody else started, maybe elsewhere, no version is known.
+                None => json!({ "attached": self.settings.urls(Var::Attach) }),
+            },
             model: json!({
                 "label": self.model.label,
                 "path": self.model.path,

@@ -54,6 +54,10 @@ pub async fn ready(
 /// Whether the largest cell of `plan` fits into this machine's memory, in words; `None` where the
 /// model is not on this disk yet.
 pub fn memory_judgement(plan: &Plan) -> Option<memory::Judgement> {
+    // The model of an attached server is in memory already, maybe another machine's.
+    if plan.servers.attached.is_some() {
+        return None;
+    }
     let folder = Path::new(&plan.model.path);
     let description: Description = folder.is_dir().then(|| describe(folder))?;
     let machine = MachineMemory::here()?;

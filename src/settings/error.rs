@@ -21,7 +21,8 @@ pub enum SettingError {
     OpenQuote { text: String },
     #[error(
         "{key} looks like a secret, and overrides are written to the run's JSON. \
-         Set it in the environment before starting: servers inherit that, and it is not stored."
+         Set it in the environment before starting: it is not stored from there, and servers that \
+         are started inherit it (MLX_ATTACH_KEY is kept from them)."
     )]
     Secret { key: String },
 }

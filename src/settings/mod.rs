@@ -9,6 +9,7 @@
 //! ```
 //! Nothing here reads the process environment or a clock: the environment comes in as data.
 
+pub mod base_url;
 pub mod error;
 pub(crate) mod json_file;
 pub mod list;
@@ -16,11 +17,14 @@ pub mod overrides;
 pub mod reference;
 pub mod resolve;
 pub mod saved;
+pub mod secret;
 pub mod table;
 pub mod value;
 
+pub use base_url::BaseUrl;
 pub use error::SettingError;
 pub use resolve::{Setting, Settings, Source, Sources};
 pub use saved::SavedSettings;
+pub use secret::Secret;
 pub use table::{Group, Spec, Var};
 pub use value::{Kind, Value};

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::error::SettingError;
 use super::table::{self, Var};
+use super::value::Kind;
 
 /// What the words set, in order; of a setting given twice the last counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +54,11 @@ impl Overrides {
             return Err(not_a_pair());
         }
         if let Ok(var) = Var::from_str(key) {
+            if var.spec().kind == Kind::Secret {
+                return Err(SettingError::Secret {
+                    key: key.to_owned(),
+                });
+            }
             self.settings.push((var, value.to_owned()));
             return Ok(());
         }

@@ -6,11 +6,13 @@ use std::str::FromStr;
 
 use strum::IntoEnumIterator;
 
+use super::base_url::BaseUrl;
 use super::error::SettingError;
 use super::overrides::Overrides;
 use super::saved::SavedSettings;
+use super::secret::Secret;
 use super::table::{self, DefaultValue, Var};
-use super::value::Value;
+use super::value::{Kind, Value};
 
 /// Where an effective value comes from, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display)]
@@ -42,7 +44,7 @@ pub struct Sources {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
     pub value: Value,
-    /// As it was written.
+    /// As it was written; of a secret, that it is hidden.
     pub text: String,
     pub source: Source,
 }
@@ -70,7 +72,7 @@ impl Settings {
                     Ok(value) => {
                         let setting = Setting {
                             value,
-                            text,
+                            text: var.spec().kind.shown(&text),
                             source,
                         };
                         settings.given.insert(var, setting);
@@ -79,7 +81,7 @@ impl Settings {
                     Err(problem) => {
                         let error = SettingError::Invalid {
                             var,
-                            value: text,
+                            value: var.spec().kind.shown(&text),
                             from: source,
                             problem,
                             accepted: var.spec().kind.accepted(),
@@ -180,6 +182,44 @@ impl Settings {
         }
     }
 
+    /// Sets a value as if its field had been edited.
+    ///
+    /// # Errors
+    /// The text is not accepted.
+    pub fn edit(&mut self, var: Var, text: &str) -> Result<(), SettingError> {
+        let kind = var.spec().kind;
+        let value = kind.parse(text).map_err(|problem| SettingError::Invalid {
+            var,
+            value: kind.shown(text),
+            from: Source::Edited,
+            problem,
+            accepted: kind.accepted(),
+        })?;
+        let setting = Setting {
+            value,
+            text: kind.shown(text),
+            source: Source::Edited,
+        };
+        self.given.insert(var, setting);
+        Ok(())
+    }
+
+    /// Empty where nothing is attached.
+    pub fn urls(&self, var: Var) -> &[BaseUrl] {
+        match self.get(var).map(|s| &s.value) {
+            Some(Value::Urls(urls)) => urls,
+            Some(other) => wrong_type(var, other),
+            None => &[],
+        }
+    }
+
+    pub fn secret(&self, var: Var) -> Option<&Secret> {
+        match &self.get(var)?.value {
+            Value::Secret(secret) => Some(secret),
+            other => wrong_type(var, other),
+        }
+    }
+
     /// `None` also for the word that a setting accepts instead of a number (`max`, `stock`).
     pub fn int(&self, var: Var) -> Option<u32> {
         match self.get(var)?.value {
@@ -242,6 +282,10 @@ fn candidates(sources: &Sources, var: Var) -> Vec<(Source, String)> {
         ),
         (Source::Saved, sources.saved.get(var)),
     ];
+    if var.spec().kind == Kind::Secret {
+        // Neither written down in overrides nor kept between runs.
+        texts.retain(|(source, _)| matches!(source, Source::Edited | Source::Environment));
+    }
     if var == Var::ServerArgs {
         // The one exception: overrides beat the Advanced arguments field.
         texts.swap(0, 1);
@@ -407,6 +451,40 @@ mod tests {
         assert_eq!(settings.int(Var::ServerInstances), Some(1));
     }
 
+    #[test]
+    fn a_key_comes_from_the_environment_alone_and_is_never_shown() {
+        let key = "sk-hush-hush";
+        let sources = Sources {
+            environment: pairs(&[("MLX_ATTACH_KEY", key)]),
+            ..Sources::default()
+        };
+        let settings = Settings::resolve(&sources).expect("valid");
+        let secret = settings.secret(Var::AttachKey).expect("given");
+        assert_eq!(secret.expose(), key);
+        assert_eq!(settings.shown(Var::AttachKey), "(hidden)");
+        assert!(!format!("{settings:?}").contains(key));
+
+        let mut kept = saved(&[(Var::AttachKey, key)]);
+        assert_eq!(kept, SavedSettings::default(), "not saved");
+        kept.set(Var::Attach, Some("http://me:hush@host"));
+        assert_eq!(kept, SavedSettings::default(), "nor is a password");
+        let errors = Overrides::from_line(&format!("MLX_ATTACH_KEY={key}")).expect_err("refused");
+        assert!(errors[0].to_string().contains("in the environment"));
+        assert!(!format!("{errors:?}").contains(key));
+
+        let wrong = Sources {
+            environment: pairs(&[
+                ("MLX_ATTACH_KEY", "hush\nX: y"),
+                ("MLX_ATTACH", "http://me:hush@host"),
+            ]),
+            ..Sources::default()
+        };
+        let errors = Settings::resolve(&wrong).expect_err("both are wrong");
+        assert_eq!(errors.len(), 2);
+        let told = format!("{errors:?} {} {}", errors[0], errors[1]);
+        assert!(!told.contains("hush"), "{told}");
+    }
+
     /// Every setting can be read by the getter of its kind.
     #[test]
     fn getters_fit_the_table() {
@@ -424,6 +502,8 @@ mod tests {
                     settings.is_on(var);
                 }
                 Kind::List { .. } => assert!(!settings.list(var).is_empty(), "{var}"),
+                Kind::Urls => assert!(settings.urls(var).is_empty()),
+                Kind::Secret => assert!(settings.secret(var).is_none()),
             }
             assert!(!settings.shown(var).is_empty(), "{var}");
             assert_eq!(settings.source(var), Source::Default);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::json_file;
 use super::table::Var;
+use super::value::Kind;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SavedSettings {
@@ -29,6 +30,10 @@ impl SavedSettings {
 
     /// The text of a saved setting; an empty one counts as unset.
     pub fn get(&self, var: Var) -> Option<String> {
+        // A secret that somebody wrote into the file by hand is not encouraged.
+        if var.spec().kind == Kind::Secret {
+            return None;
+        }
         match self.values.get(var.name())? {
             Json::String(text) => Some(text.clone()),
             Json::Number(number) => Some(number.to_string()),
@@ -43,6 +48,9 @@ impl SavedSettings {
     /// `None` forgets it.
     pub fn set(&mut self, var: Var, text: Option<&str>) {
         match text {
+            // Nothing secret is kept, and of URLs nothing that may hold a password.
+            Some(_) if var.spec().kind == Kind::Secret => {}
+            Some(text) if var.spec().kind.shown(text) != text => {}
             Some(text) => {
                 self.values
                     .insert(var.name().to_owned(), Json::String(text.to_owned()));

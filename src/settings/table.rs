@@ -157,6 +157,12 @@ settings! {
     IdenticalPrompts "MLX_IDENTICAL_PROMPTS" Workload, Kind::Switch, Always("0"),
         "Send the same prompt each time, so that the server's prompt cache answers part of it; labelled in results";
 
+    Attach "MLX_ATTACH" Server, Kind::Urls, Computed("off: servers are started"),
+        "Base URLs of running OpenAI-compatible servers to measure instead of starting any; `off` starts them";
+    AttachModel "MLX_ATTACH_MODEL" Server, Kind::Text, Computed("what `/v1/models` of the attached server lists, if that is one"),
+        "Model name in requests to attached servers";
+    AttachKey "MLX_ATTACH_KEY" Server, Kind::Secret, Computed("none"),
+        "Bearer key of attached servers; from the environment only, and never stored or shown";
     DecodeConcurrency "MLX_DECODE_CONCURRENCY" Server, int(1, MAX_BATCH), Always("32"),
         "Requests that the server decodes at once (`--decode-concurrency`)";
     PromptConcurrency "MLX_PROMPT_CONCURRENCY" Server, int(1, MAX_BATCH), Always("8"),

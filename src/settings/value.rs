@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::base_url::{self, BaseUrl};
 use super::list;
+use super::secret::{HIDDEN, Secret};
 
 /// A typed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,8 @@ pub enum Value {
     Switch(bool),
     Choice(&'static str),
     List(Vec<u32>),
+    Urls(Vec<BaseUrl>),
+    Secret(Secret),
 }
 
 /// What a setting accepts. Bounds are inclusive.
@@ -43,6 +47,10 @@ pub enum Kind {
         min: u32,
         max: u32,
     },
+    /// Base URLs of servers, or the word `off`.
+    Urls,
+    /// From the environment only, and never shown or kept.
+    Secret,
 }
 
 impl Kind {
@@ -79,6 +87,17 @@ impl Kind {
             Self::List { min, max } => list::parse(text, min..=max)
                 .map(Value::List)
                 .map_err(|e| e.to_string()),
+            Self::Urls => base_url::parse_list(text).map(Value::Urls),
+            Self::Secret => Secret::parse(text).map(Value::Secret),
+        }
+    }
+
+    /// A text of this kind as it may be shown and stored.
+    pub fn shown(&self, text: &str) -> String {
+        match self {
+            Self::Urls => base_url::shown(text),
+            Self::Secret => HIDDEN.to_owned(),
+            _ => text.to_owned(),
         }
     }
 
@@ -100,6 +119,11 @@ impl Kind {
                 };
                 format!("a number from {min} to {max}{unit}")
             }
+            Self::Urls => {
+                "URLs such as `http://127.0.0.1:1234`, parted by commas or spaces, or `off`"
+                    .to_owned()
+            }
+            Self::Secret => "a bearer key, from the environment only".to_owned(),
             Self::Switch => "1, true, yes, on, or 0, false, no, off".to_owned(),
             Self::Choice(choices) => choices
                 .iter()

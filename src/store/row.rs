@@ -130,6 +130,8 @@ pub struct CellRow {
     pub rest_s: Option<f64>,
     pub started_at: Option<jiff::Timestamp>,
     pub ended_at: Option<jiff::Timestamp>,
+    /// Base URLs of the servers, parted by spaces, where this program did not start them.
+    pub attached: Option<String>,
 
     /// What was seen behind each flag, in words.
     pub flag_details: Option<String>,
@@ -161,6 +163,9 @@ impl CellRow {
         }
         row.set_machine(result);
         row.set_times(result);
+        if let Some(attached) = &plan.servers.attached {
+            row.attached = joined(attached.urls.iter().map(ToString::to_string), " ");
+        }
         row
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             bind_timeout_s: 180.0,
             startup_delay_s: None,
             watchdog_s: 60.0,
+            attached: None,
         },
         cells: (0..cells).map(|i| cell(i, Some(8), 1 << i)).collect(),
         continue_on_error: true,

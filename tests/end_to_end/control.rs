@@ -66,10 +66,11 @@ fn start(lab: &Lab, home: &Home<'_>, plan: Plan, server: &[&str]) -> Result<Hand
     };
     let config = EngineConfig {
         supervisor: BINARY.into(),
-        launcher: Launcher {
+        launcher: Some(Launcher {
             python: lab.python.clone(),
             module_args: server.iter().map(|&word| word.to_owned()).collect(),
-        },
+        }),
+        attach_key: None,
         nginx: None,
         logs: home.path().join("logs"),
         sink: None,

@@ -7,6 +7,7 @@
 // Token counts are whole numbers, and exact as such.
 #![allow(clippy::float_cmp)]
 
+mod attached;
 mod checks;
 mod control;
 mod faults;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         quick::TESTS,
         #[cfg(target_os = "linux")]
         window::TESTS,
+        attached::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {

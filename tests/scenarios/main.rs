@@ -8,6 +8,7 @@ mod support;
 
 mod common;
 
+mod attached;
 mod cancel;
 mod errors;
 mod latency;

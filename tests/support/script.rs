@@ -43,6 +43,41 @@ impl Script {
         ))
     }
 
+    /// The same answer as most other servers send it: HTTP/1.1, a stream in chunks, and the
+    /// connection kept open at its end, whatever the client asked for.
+    pub fn kept_alive(self) -> Self {
+        let mut chunked = false;
+        let mut steps: Vec<Step> = Vec::new();
+        for step in self.0 {
+            steps.push(match step {
+                Step::Send(What::Headers, bytes) => {
+                    chunked = true;
+                    let head = String::from_utf8(bytes).unwrap().replace(
+                        "HTTP/1.0 200 OK\r\n",
+                        "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
+                    );
+                    Step::Send(What::Headers, head.into_bytes())
+                }
+                Step::Send(what, bytes) if chunked => {
+                    let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+                    chunk.extend(bytes);
+                    chunk.extend(b"\r\n");
+                    Step::Send(what, chunk)
+                }
+                Step::Send(what, bytes) => {
+                    let whole = String::from_utf8(bytes).unwrap();
+                    Step::Send(what, whole.replace("HTTP/1.0", "HTTP/1.1").into_bytes())
+                }
+                other => other,
+            });
+        }
+        if chunked {
+            steps.push(Step::Send(What::Other, b"0\r\n\r\n".to_vec()));
+        }
+        steps.push(Step::Hang);
+        Self(steps)
+    }
+
     pub fn reset() -> Self {
         Self(vec![Step::Reset])
     }

@@ -40,11 +40,22 @@ impl Default for ServerOptions {
 pub struct Received {
     /// In order of arrival, from 0.
     pub number: u32,
+    /// Request line and headers, as they came.
+    pub head: String,
+    /// Null where there was none, as of a GET.
     pub body: Value,
     pub at: Instant,
 }
 
 impl Received {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
     pub fn prompt(&self) -> &str {
         self.body["messages"][0]["content"].as_str().unwrap_or("")
     }
@@ -205,12 +216,13 @@ async fn serve(
     log: &Mutex<Log>,
     requests: &std::sync::atomic::AtomicU32,
 ) {
-    let Some(body) = read_request(&mut stream).await else {
+    let Some((head, body)) = read_request(&mut stream).await else {
         log.lock().unwrap().cut_short += 1;
         return;
     };
     let received = Received {
         number: requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        head,
         body,
         at: Instant::now(),
     };
@@ -258,9 +270,9 @@ fn cut(stream: TcpStream) {
     drop(stream);
 }
 
-/// The JSON body of a POST; `None` if the connection ended first. Like Python's server it looks at
+/// The head and the JSON body of a request; `None` if the connection ended first. Like Python's server it looks at
 /// nothing before `Content-Length` bytes are there.
-async fn read_request(stream: &mut TcpStream) -> Option<Value> {
+async fn read_request(stream: &mut TcpStream) -> Option<(String, Value)> {
     let mut bytes = Vec::new();
     let mut read = [0; 2048];
     let head_end = loop {
@@ -272,8 +284,12 @@ async fn read_request(stream: &mut TcpStream) -> Option<Value> {
             Ok(n) => bytes.extend_from_slice(&read[..n]),
         }
     };
-    let head = String::from_utf8_lossy(&bytes[..head_end]).to_ascii_lowercase();
+    let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
+    if head.starts_with("GET ") {
+        return Some((head, Value::Null));
+    }
     let length: usize = head
+        .to_ascii_lowercase()
         .lines()
         .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())?;
     while bytes.len() < head_end + length {
@@ -282,5 +298,6 @@ async fn read_request(stream: &mut TcpStream) -> Option<Value> {
             Ok(n) => bytes.extend_from_slice(&read[..n]),
         }
     }
-    serde_json::from_slice(&bytes[head_end..head_end + length]).ok()
+    let body = serde_json::from_slice(&bytes[head_end..head_end + length]).ok()?;
+    Some((head, body))
 }

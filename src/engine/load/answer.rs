@@ -119,7 +119,8 @@ impl Answer {
         let usage = self.usage.ok_or_else(|| {
             malformed(
                 "the stream ended without a usage count, so its tokens are not known; the server \
-                 ignores stream_options.include_usage"
+                 ignores stream_options.include_usage. Chunks are no tokens, so nothing is guessed: \
+                 update the server, or set MLX_STREAM=0 if it counts whole answers"
                     .to_owned(),
             )
         })?;

@@ -117,7 +117,7 @@ pub async fn send(target: &Target, ask: Ask, epoch: Instant, live: &Live) -> Sen
             .collect(),
         usage: answer.usage.unwrap_or_default(),
         finish_reason: answer.finish_reason,
-        error: result.err(),
+        error: result.err().map(|error| target.without_key(error)),
     };
     in_flight.ended(&sample);
     Sent {

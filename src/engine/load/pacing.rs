@@ -52,6 +52,19 @@ impl PaceRules {
         }
     }
 
+    /// For a server that is not ours, whose listen queue is not known: as for Python's short one.
+    /// Its host may be across a room, with a radio that sleeps between packets.
+    pub fn attached(loopback: bool) -> Self {
+        Self {
+            handshake_limit: if loopback {
+                Duration::from_millis(250)
+            } else {
+                Duration::from_secs(3)
+            },
+            ..Self::direct(STOCK_BACKLOG, loopback)
+        }
+    }
+
     /// For a proxy that opens one connection to one of `upstreams` servers for each of ours: their
     /// queues are the short ones. It reads requests whole before it connects, so holding a byte
     /// back proves nothing.

@@ -53,14 +53,25 @@ pub async fn one_token(
         class: ErrorClass::Connect,
         detail: e.to_string(),
     })?;
+    one_token_of(&target, 0, &PromptSource::new(), temperature, timeout).await
+}
+
+/// The same of the `index`th server of `target`, by the model's name that `prompts` knows.
+pub async fn one_token_of(
+    target: &Target,
+    index: u32,
+    prompts: &Arc<PromptSource>,
+    temperature: f64,
+    timeout: Duration,
+) -> Result<Usage, RequestError> {
     let prompt = PromptText {
         text: "Say yes.".to_owned(),
         tokens: None,
         scale: TokenScale::PROSE,
         identical: false,
     };
-    let bodies = Bodies::new(&PromptSource::new(), &prompt, 1, temperature, true);
-    ask(&target, 0, &bodies, true, timeout).await
+    let bodies = Bodies::new(prompts, &prompt, 1, temperature, true);
+    ask(target, index, &bodies, true, timeout).await
 }
 
 /// Warms every server of `target` up, all at once, each with `requests` one after another; with a

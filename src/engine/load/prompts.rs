@@ -10,12 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-/// Makes prefixes; one a run, shared by all its cells, warm-ups and probes.
+/// What all requests of a run share: the model's name, and what keeps their prompts apart. One a
+/// run, for all its cells, warm-ups and probes.
 #[derive(Debug)]
 pub struct PromptSource {
+    model: String,
     nonce: u64,
     next: AtomicU64,
 }
+
+/// The name by which `mlx_lm.server` knows the model that it was started with.
+pub const DEFAULT_MODEL: &str = "default_model";
 
 /// Letters and digits that are one byte each and need no escaping in JSON.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -24,13 +29,23 @@ const PREFIX_CHARS: usize = 13;
 impl PromptSource {
     /// With a random start, so that two runs against the same servers differ.
     pub fn new() -> Arc<Self> {
+        Self::of_model(DEFAULT_MODEL)
+    }
+
+    /// The same, for a model that the server knows by another name.
+    pub fn of_model(model: &str) -> Arc<Self> {
         // A fresh hasher is seeded by the operating system.
-        Self::with_nonce(RandomState::new().hash_one(std::process::id()))
+        Self::made(model, RandomState::new().hash_one(std::process::id()))
     }
 
     /// With a given start: the same prompts again, in the same order.
     pub fn with_nonce(nonce: u64) -> Arc<Self> {
+        Self::made(DEFAULT_MODEL, nonce)
+    }
+
+    fn made(model: &str, nonce: u64) -> Arc<Self> {
         Arc::new(Self {
+            model: model.to_owned(),
             nonce,
             next: AtomicU64::new(0),
         })
@@ -138,7 +153,7 @@ impl Bodies {
         // One model name in all requests: another spelling of the same model splits the batch.
         // No `seed`: it takes a request out of the batch.
         let mut body = json!({
-            "model": "default_model",
+            "model": source.model,
             "messages": [{"role": "user", "content": content}],
             "max_tokens": max_tokens,
             "temperature": temperature,
@@ -148,8 +163,11 @@ impl Bodies {
             body["stream_options"] = json!({"include_usage": true});
         }
         let body = body.to_string();
-        let (before, after) = match body.split_once(MARK) {
-            Some((before, after)) if !prompt.identical => (before, after),
+        // The model's name stands before the prompt, and might hold the mark.
+        let content_at = body.find("\"messages\"").unwrap_or(0);
+        let mark_at = body[content_at..].find(MARK).map(|at| content_at + at);
+        let (before, after) = match mark_at {
+            Some(at) if !prompt.identical => (&body[..at], &body[at + MARK.len()..]),
             _ => (body.as_str(), ""),
         };
         Self {

@@ -1,4 +1,5 @@
-//! Where requests go: to servers directly, in strict turn, or to a balancer in front of them.
+//! Where requests go: to servers directly, in strict turn, or to a balancer in front of them; ours,
+//! or attached ones that somebody else started.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -6,6 +7,9 @@ use std::sync::Arc;
 
 use super::connect::PacedConnects;
 use super::pacing::{PaceRules, Pacer, STOCK_BACKLOG};
+use crate::measure::sample::RequestError;
+use crate::settings::{BaseUrl, Secret};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 /// The response header in which a balancer names the server that answered, as `address:port`
 /// (nginx: `add_header X-Upstream $upstream_addr always;`).
@@ -21,6 +25,10 @@ pub enum TargetError {
     Client(#[from] reqwest::Error),
     #[error("there is no server to send requests to")]
     NoServers,
+    #[error("{host} is not known: {why}. Check the name in MLX_ATTACH, or give its address")]
+    UnknownHost { host: String, why: String },
+    #[error("MLX_ATTACH_KEY cannot be sent: no HTTP header may carry it")]
+    BadKey,
 }
 
 /// Servers under load. Cheap to clone; clones share the pace, which is learned over a server's
@@ -31,6 +39,15 @@ pub struct Target {
     endpoints: Arc<[Endpoint]>,
     upstreams: Arc<HashMap<String, u32>>,
     instances: u32,
+    key: Option<Secret>,
+}
+
+/// What a client knows besides its endpoints.
+#[derive(Default)]
+struct Client {
+    key: Option<Secret>,
+    /// Names with their addresses.
+    hosts: Vec<(String, Vec<SocketAddr>)>,
 }
 
 /// One address that requests are sent to.
@@ -58,7 +75,38 @@ impl Target {
                 instance: Some(instance),
             })
             .collect();
-        Self::new(endpoints, HashMap::new(), servers.len())
+        Self::new(endpoints, HashMap::new(), servers.len(), Client::default())
+    }
+
+    /// Servers that somebody else started, in order of their instance number. Their names are
+    /// looked up here, once: within a request the lookup would count into its latency.
+    ///
+    /// # Errors
+    /// A host's name is not known.
+    pub async fn attached(urls: &[BaseUrl], key: Option<&Secret>) -> Result<Self, TargetError> {
+        let mut client = Client {
+            key: key.cloned(),
+            ..Client::default()
+        };
+        let mut endpoints = Vec::new();
+        for (instance, url) in (0..).zip(urls) {
+            let (host, port) = url.host_and_port();
+            let found = tokio::net::lookup_host((host.as_str(), port)).await;
+            let addresses: Vec<SocketAddr> = found
+                .map_err(|error| TargetError::UnknownHost {
+                    host: host.clone(),
+                    why: error.to_string(),
+                })?
+                .collect();
+            let loopback = addresses.iter().all(|address| address.ip().is_loopback());
+            endpoints.push(Endpoint {
+                completions_url: url.endpoint("chat/completions"),
+                pacer: Pacer::new(PaceRules::attached(loopback)),
+                instance: Some(instance),
+            });
+            client.hosts.push((host, addresses));
+        }
+        Self::new(endpoints, HashMap::new(), urls.len(), client)
     }
 
     /// A balancer at `addr` in front of `servers`, in order of their instance number.
@@ -75,18 +123,27 @@ impl Target {
             // One server behind a balancer needs no header to be known.
             instance: (servers.len() == 1).then_some(0),
         };
-        Self::new(vec![endpoint], upstreams, servers.len())
+        Self::new(vec![endpoint], upstreams, servers.len(), Client::default())
     }
 
     fn new(
         endpoints: Vec<Endpoint>,
         upstreams: HashMap<String, u32>,
         instances: usize,
+        client: Client,
     ) -> Result<Self, TargetError> {
         if endpoints.is_empty() || instances == 0 {
             return Err(TargetError::NoServers);
         }
-        let http = reqwest::Client::builder()
+        let mut headers = HeaderMap::new();
+        if let Some(key) = &client.key {
+            let bearer = format!("Bearer {}", key.expose());
+            let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| TargetError::BadKey)?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        let mut http = reqwest::Client::builder()
+            .default_headers(headers)
             .connector_layer(PacedConnects)
             // The server speaks HTTP/1.0: one connection a request. Without a pool reqwest
             // connects within the sending task, which the pacing relies on.
@@ -95,14 +152,28 @@ impl Target {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .tcp_nodelay(true)
-            .build()?;
+            .tcp_nodelay(true);
+        for (host, addresses) in &client.hosts {
+            http = http.resolve_to_addrs(host, addresses);
+        }
         Ok(Self {
-            http,
+            http: http.build()?,
+            key: client.key,
             endpoints: endpoints.into(),
             upstreams: Arc::new(upstreams),
             instances: u32::try_from(instances).unwrap_or(u32::MAX),
         })
+    }
+
+    /// Keeps the key out of what a server said: some repeat what they were sent.
+    pub(super) fn without_key(&self, error: RequestError) -> RequestError {
+        match &self.key {
+            Some(key) => RequestError {
+                detail: key.taken_out_of(&error.detail),
+                ..error
+            },
+            None => error,
+        }
     }
 
     pub fn instances(&self) -> u32 {

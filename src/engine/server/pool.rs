@@ -27,7 +27,8 @@ use crate::plan::{Cell, Plan, ServerPoint, commands};
 pub struct Environment {
     /// Our own binary, which holds the supervisor.
     pub supervisor: PathBuf,
-    pub launcher: Launcher,
+    /// `None` where nothing is started.
+    pub launcher: Option<Launcher>,
     pub logs: PathBuf,
 }
 
@@ -152,6 +153,8 @@ impl Pool {
         missing: usize,
         emitter: &Emitter,
     ) -> Result<(), EngineError> {
+        let launcher = self.environment.launcher.clone();
+        let launcher = launcher.ok_or(EngineError::NothingToStart)?;
         let ports = self.choose_ports(plan, missing, emitter).await?;
         let first = self.servers.len();
         let mut starting = Vec::new();
@@ -159,7 +162,7 @@ impl Pool {
             let instance = (first + offset) as u32;
             self.starts += 1;
             self.loading.insert(instance);
-            starting.push(self.start_one(plan, cell, instance, port, emitter));
+            starting.push(self.start_one(&launcher, plan, cell, instance, port, emitter));
         }
         let pause = plan.servers.startup_delay_s.map(Duration::from_secs_f64);
         let ready = match pause {
@@ -242,6 +245,7 @@ impl Pool {
 
     fn start_one(
         &self,
+        launcher: &Launcher,
         plan: &Plan,
         cell: &Cell,
         instance: u32,
@@ -253,7 +257,6 @@ impl Pool {
             self.starts
         ));
         let options = plan.servers.clone();
-        let launcher = &self.environment.launcher;
         let args = commands::server_arguments(plan, &cell.point, port);
         let spec = Spec {
             supervisor: self.environment.supervisor.clone(),

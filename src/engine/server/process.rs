@@ -13,6 +13,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
+use crate::settings::Var;
+
 /// A supervisor needs at most its grace period; after this it is stuck itself.
 const STUCK: Duration = Duration::from_secs(5);
 
@@ -76,6 +78,8 @@ impl Process {
             .arg("--")
             .arg(&spec.program)
             .args(&spec.args)
+            // A key for somebody else's server, which no process of ours has a use for.
+            .env_remove(Var::AttachKey.name())
             .envs(spec.env.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,5 +1,6 @@
 //! Plans from settings to command lines, on the real help text of mlx-lm 0.32.2.
 
+mod attached;
 mod build;
 mod commands;
 mod estimate;

@@ -11,7 +11,7 @@ use super::{kind_text, origin_text};
 use crate::engine::event::RunEnd;
 use crate::measure::figures::Mode;
 use crate::monitor::info::MachineInfo;
-use crate::plan::RunKind;
+use crate::plan::{Attached, RunKind};
 use crate::store::read::Origin;
 use crate::store::row::CellRow;
 use crate::store::sidecar::Metadata;
@@ -100,6 +100,8 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &[Arc<CellRow>]) {
             None => os,
         }),
     );
+    let attached = metadata.plan.servers.attached.as_ref();
+    facts.push("Attached to", attached.map(Attached::names));
     let software = |name: &str| text(&metadata.provenance.software, name);
     facts.push("mlx-lm", software("mlx_lm"));
     facts.push("mlx", software("mlx"));

@@ -8,6 +8,10 @@ pub enum FormAction {
     ChooseKind(RunKind),
     /// The text of the field was changed, in [`super::Field::text`].
     Edited(Var),
+    /// Attach to running servers, or start them.
+    Attach(bool),
+    /// The key of attached servers was typed.
+    EditedKey,
     /// Leave the setting to its other sources.
     Revert(Var),
     /// A switch or a choice.

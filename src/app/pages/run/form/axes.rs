@@ -2,7 +2,8 @@
 
 use super::edits::AxisText;
 use super::words::{preview, sentence};
-use crate::plan::{Axis, AxisValues, KnownFlags, RunKind, SweepAxis};
+use crate::plan::attached::is_of_server;
+use crate::plan::{Axis, AxisValues, KnownFlags, SweepAxis};
 
 /// One row as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(super) struct ReadAxis {
 }
 
 /// All rows, and those of them that are axes. Empty rows are no mistake: they wait to be filled.
-pub(super) fn read(kind: RunKind, texts: &[AxisText]) -> (Vec<AxisRow>, Vec<ReadAxis>) {
+pub(super) fn read(own: &[Axis], texts: &[AxisText]) -> (Vec<AxisRow>, Vec<ReadAxis>) {
     let mut rows = Vec::with_capacity(texts.len());
     let mut axes: Vec<ReadAxis> = Vec::new();
     for (index, text) in texts.iter().enumerate() {
@@ -37,7 +38,7 @@ pub(super) fn read(kind: RunKind, texts: &[AxisText]) -> (Vec<AxisRow>, Vec<Read
             values: text.values.clone(),
             ..AxisRow::default()
         };
-        match read_row(kind, text) {
+        match read_row(own, text) {
             None => {}
             Some(Err(error)) => row.error = Some(error),
             Some(Ok(axis)) if axes.iter().any(|other| other.axis.axis == axis.axis) => {
@@ -59,7 +60,7 @@ pub(super) fn read(kind: RunKind, texts: &[AxisText]) -> (Vec<AxisRow>, Vec<Read
     (rows, axes)
 }
 
-fn read_row(kind: RunKind, text: &AxisText) -> Option<Result<SweepAxis, String>> {
+fn read_row(own: &[Axis], text: &AxisText) -> Option<Result<SweepAxis, String>> {
     let (name, values) = (text.name.trim(), text.values.trim());
     if name.is_empty() && values.is_empty() {
         return None;
@@ -75,7 +76,7 @@ fn read_row(kind: RunKind, text: &AxisText) -> Option<Result<SweepAxis, String>>
         ));
     }
     let axis = Axis::named(name);
-    if kind.axes().contains(&axis) {
+    if own.contains(&axis) {
         return Some(Err(format!(
             "This sweep varies {axis} already: write the values into its own field."
         )));
@@ -90,8 +91,13 @@ fn read_row(kind: RunKind, text: &AxisText) -> Option<Result<SweepAxis, String>>
     Some(read.map_err(|error| sentence(&error.to_string())))
 }
 
-/// The built-in axes that the kind does not sweep, then every flag that can be varied.
-pub(super) fn suggestions(kind: RunKind, known: Option<&KnownFlags>) -> Vec<Suggestion> {
+/// The built-in axes that are not among the kind's `own`, then every flag that can be varied; of an
+/// attached server only what requests ask for.
+pub(super) fn suggestions(
+    own: &[Axis],
+    attached: bool,
+    known: Option<&KnownFlags>,
+) -> Vec<Suggestion> {
     let bundled;
     let flags = if let Some(known) = known {
         known
@@ -101,7 +107,8 @@ pub(super) fn suggestions(kind: RunKind, known: Option<&KnownFlags>) -> Vec<Sugg
     };
     let built_in = Axis::BUILT_IN
         .into_iter()
-        .filter(|axis| !kind.axes().contains(axis))
+        .filter(|axis| !own.contains(axis))
+        .filter(|axis| !(attached && is_of_server(axis)))
         .map(|axis| Suggestion {
             name: axis.to_string(),
             help: about(&axis).to_owned(),
@@ -116,7 +123,7 @@ pub(super) fn suggestions(kind: RunKind, known: Option<&KnownFlags>) -> Vec<Sugg
             name: flag.name().to_owned(),
             help: flag.help.clone(),
         });
-    built_in.chain(flags).collect()
+    built_in.chain(flags.filter(|_| !attached)).collect()
 }
 
 const fn about(axis: &Axis) -> &'static str {

@@ -27,7 +27,11 @@ pub(super) fn show(ui: &Ui, form: &FormModel, actions: &mut Vec<FormAction>) {
 
 fn contents(ui: &mut Ui, form: &FormModel, commands: &[super::CommandLine]) {
     if commands.is_empty() {
-        ui.label("There is nothing to start while a setting is wrong.");
+        let attached = form.plan().and_then(|plan| plan.servers.attached.as_ref());
+        match attached {
+            Some(attached) => ui.label(attached.sentence()),
+            None => ui.label("There is nothing to start while a setting is wrong."),
+        };
         return;
     }
     ui.horizontal(|ui| {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::attach;
 use crate::plan::RunKind;
 use crate::settings::Var;
 
@@ -60,9 +61,9 @@ impl Edits {
             settings: self
                 .fields
                 .iter()
-                .map(|(var, text)| (var.name().to_owned(), text.clone()))
+                .map(|(var, text)| (var.name().to_owned(), attach::storable(*var, text)))
                 .collect(),
-            overrides: self.overrides.clone(),
+            overrides: attach::storable_overrides(&self.overrides),
             axes: self.axes.clone(),
         };
         serde_json::json!(stored)

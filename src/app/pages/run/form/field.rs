@@ -25,6 +25,8 @@ pub struct Field {
     pub error: Option<String>,
     pub tooltip: String,
     pub shown: bool,
+    /// Why it cannot be set, where it is shown all the same.
+    pub fixed: Option<&'static str>,
     pub(super) section: Section,
 }
 
@@ -42,6 +44,7 @@ impl Field {
             error: None,
             tooltip: words::tooltip(var),
             shown: false,
+            fixed: None,
             section: section(var),
         }
     }
@@ -99,6 +102,7 @@ const fn example(var: Var) -> Option<&'static str> {
     match var {
         Var::ModelPath => Some("org/name, folder or synthetic:NAME"),
         Var::ServerArgs => Some("--prefill-step-size=512,--top-p=0.9"),
+        Var::Attach => Some("http://127.0.0.1:1234"),
         Var::ModelDirs => Some("~/more-models:/Volumes/models"),
         _ => None,
     }

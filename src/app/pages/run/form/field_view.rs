@@ -16,6 +16,17 @@ use crate::settings::{Kind, Source, Var};
 /// Of a control that stands beside its label.
 const CONTROL_WIDTH: f32 = 96.0;
 
+/// Draws a field that cannot be set now, and says why to those who point at it or hear it.
+pub(super) fn show_fixed(ui: &mut Ui, field: &mut Field, why: &str) {
+    let var = field.var;
+    let response = ui.add_enabled_ui(false, |ui| show(ui, field, &mut Vec::new()));
+    response.response.on_hover_text(why);
+    ui.ctx()
+        .accesskit_node_builder(Id::unique(("form field", var)), |node| {
+            node.set_description(why);
+        });
+}
+
 /// Draws a field and tells what was done to it.
 pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>) {
     let var = field.var;
@@ -32,7 +43,11 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                 let unit = if unit == "seconds" { "s" } else { unit };
                 text(ui, field, label, CONTROL_WIDTH, unit, actions);
             }),
-            Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } => below(ui, field, actions),
+            Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } | Kind::Urls => {
+                below(ui, field, actions);
+            }
+            // Has a control of its own, whose text no edit holds.
+            Kind::Secret => return,
         }
         if let Some(wrong) = &field.error {
             error(ui, wrong);
@@ -118,7 +133,7 @@ fn below(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>) {
     }
 }
 
-fn heading(ui: &mut Ui, field: &Field, actions: &mut Vec<FormAction>) -> Id {
+pub(super) fn heading(ui: &mut Ui, field: &Field, actions: &mut Vec<FormAction>) -> Id {
     ui.scope(|ui| {
         ui.spacing_mut().interact_size.y = 0.0;
         ui.horizontal(|ui| {
@@ -178,7 +193,12 @@ pub(super) fn text(
     let response = input(ui, &mut field.text, &options);
     if response.changed() {
         actions.push(FormAction::Edited(var));
-    } else if response.lost_focus() && field.edited && field.text.is_empty() {
+    } else if response.lost_focus()
+        && field.edited
+        && field.text.is_empty()
+        // Without a URL it still says that one is to be attached to.
+        && var != Var::Attach
+    {
         // An empty field is not an edit: it shows again what holds without one.
         actions.push(FormAction::Revert(var));
     }

@@ -11,6 +11,8 @@
 //! back as [`FormAction`]s. Those that [`FormModel::apply`] cannot do itself are the app's.
 
 mod action;
+mod attach;
+mod attach_view;
 mod axes;
 mod axes_view;
 mod bottom_bar;
@@ -35,6 +37,7 @@ mod view;
 mod words;
 
 pub use action::FormAction;
+pub use attach::{AttachQuery, AttachedModels};
 pub use axes::{AxisRow, Suggestion};
 pub use edits::Edits;
 pub use field::Field;

@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::action::FormAction;
+use super::attach::{self, AttachQuery, AttachedModels, KeyText};
 use super::axes::{AxisRow, Suggestion};
 use super::edits::{AxisText, Edits};
 use super::field::Field;
@@ -70,6 +71,13 @@ pub struct FormModel {
     pub(super) new_preset: String,
     pub(super) resolved: Option<ResolvedModel>,
     pub(super) memory: Option<Judgement>,
+    /// Requests go to running servers.
+    pub(super) attaching: bool,
+    pub(super) attach_key: KeyText,
+    /// What stands in the empty key field.
+    pub(super) key_hint: &'static str,
+    pub(super) attach_query: Option<AttachQuery>,
+    pub(super) attached_models: Option<AttachedModels>,
 
     pub(super) catalogue: Catalogue,
     pub(super) fields: Vec<Field>,
@@ -107,6 +115,11 @@ impl FormModel {
             new_preset: String::new(),
             resolved: None,
             memory: None,
+            attaching: false,
+            attach_key: KeyText::default(),
+            key_hint: "",
+            attach_query: None,
+            attached_models: None,
             catalogue: Catalogue::new(),
             fields: table::all()
                 .iter()
@@ -246,6 +259,8 @@ impl FormModel {
             FormAction::Set(var, text) => {
                 self.edits.fields.insert(*var, text.clone());
             }
+            FormAction::Attach(on) => attach::choose(&mut self.edits, &self.facts, *on),
+            FormAction::EditedKey => {}
             FormAction::Revert(var) => {
                 self.edits.fields.remove(var);
             }

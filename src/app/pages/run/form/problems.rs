@@ -131,6 +131,7 @@ pub(super) fn of_plan(
         PlanError::AxisOfSwitch { flag }
         | PlanError::AxisChoice { flag, .. }
         | PlanError::AxisWithoutEffect { flag, .. } => at(row(flag), sentence(&full)),
+        PlanError::AxisOfAttached { axis, .. } => at(row(&axis.to_string()), sentence(&full)),
         PlanError::NoAxis => {
             let text = "A custom sweep needs an axis: add one under Sweep ranges.";
             Problem::new(Place::Axes, text.to_owned(), text.to_owned())

@@ -1,5 +1,6 @@
 //! Which settings matter for a run, and where in the form they stand.
 
+use crate::plan::attached::OF_STARTED;
 use crate::plan::{Axis, RunKind};
 use crate::settings::table::Group;
 use crate::settings::{Settings, Var};
@@ -49,11 +50,16 @@ pub(super) fn section(var: Var) -> Section {
     }
 }
 
+/// Where models are found on this disk: an attached server has its own.
+const OF_MODELS: [Var; 3] = [Var::ModelPath, Var::ModelDirs, Var::ModelSearchDepth];
+
 /// The kind of run, and what else decides which fields are shown.
 pub(super) struct Relevance<'a> {
     pub kind: RunKind,
     /// Axes of the rows, beside the kind's own.
     pub extra_axes: &'a [Axis],
+    /// Servers are attached, so what they were started with is fixed.
+    pub attached: bool,
 }
 
 impl Relevance<'_> {
@@ -62,13 +68,39 @@ impl Relevance<'_> {
         !kind.is_check() && kind != RunKind::Quick
     }
 
+    /// The axes that the kind sweeps by itself.
+    pub fn own_axes(&self) -> &'static [Axis] {
+        if self.attached {
+            self.kind.axes_attached()
+        } else {
+            self.kind.axes()
+        }
+    }
+
+    /// What an attached server has fixed, of all that the run would read if it started one.
+    pub fn is_fixed(&self, var: Var) -> bool {
+        let lists = [
+            Var::InstancesList,
+            Var::DecodeConcurrencyList,
+            Var::PromptConcurrencyList,
+        ];
+        let started = Relevance {
+            attached: false,
+            ..*self
+        };
+        self.attached && (OF_STARTED.contains(&var) || lists.contains(&var)) && started.reads(var)
+    }
+
     fn sweeps(&self, axis: &Axis) -> bool {
-        self.kind.axes().contains(axis)
+        self.own_axes().contains(axis)
             || (Self::takes_axes(self.kind) && self.extra_axes.contains(axis))
     }
 
     /// Whether the run reads the setting at all: edits of others are kept, and not handed on.
     pub fn reads(&self, var: Var) -> bool {
+        if self.attached && (OF_STARTED.contains(&var) || OF_MODELS.contains(&var)) {
+            return false;
+        }
         let kind = self.kind;
         let sweep = !kind.is_check() && kind != RunKind::Quick;
         let several = matches!(
@@ -79,7 +111,7 @@ impl Relevance<'_> {
                 | RunKind::CustomSweep
         ) || self.sweeps(&Axis::Instances);
         if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.list_var() == Some(var)) {
-            return kind.axes().contains(axis);
+            return self.own_axes().contains(axis);
         }
         if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.single_var() == Some(var))
             && self.sweeps(axis)
@@ -87,6 +119,9 @@ impl Relevance<'_> {
             return false;
         }
         match var {
+            Var::AttachModel => self.attached,
+            // Has a control of its own.
+            Var::AttachKey => false,
             Var::Concurrency => kind != RunKind::Single,
             Var::NumRequests => !matches!(kind, RunKind::Single | RunKind::Quick),
             Var::ServerInstances => matches!(

@@ -1,5 +1,6 @@
 //! From edits and facts to all that the form shows.
 
+use super::attach::{self, AttachQuery};
 use super::axes::{self, ReadAxis};
 use super::model::{FormModel, ResolvedModel};
 use super::problems::{self, Place, Problem};
@@ -8,8 +9,10 @@ use super::summary::{self, Summary};
 use super::{sources, words};
 use crate::models::memory::Verdict;
 use crate::models::synthetic;
+use crate::plan::attached::FIXED;
 use crate::plan::{Axis, Inputs, ModelRef, Plan, PlanError, SweepAxis, build};
 use crate::session::DEFAULT_MODEL;
+use crate::settings::overrides::Overrides;
 use crate::settings::{Settings, Sources, Var};
 
 impl FormModel {
@@ -17,27 +20,26 @@ impl FormModel {
     /// judged and told with [`FormModel::set_memory`].
     pub fn update(&mut self) -> bool {
         let kind = self.edits.kind;
-        let (axis_rows, read) = axes::read(kind, &self.edits.axes);
+        let (overrides, override_errors) = sources::overrides(&self.edits.overrides);
+        // What is attached decides which axes and fields there are.
+        let (outline, _) = sources::resolve(self.sources(overrides.clone(), |_| true));
+        self.attaching = attach::is_attaching(&self.edits, &outline);
+        let plain = Relevance {
+            kind,
+            extra_axes: &[],
+            attached: self.attaching,
+        };
+        let (axis_rows, read) = axes::read(plain.own_axes(), &self.edits.axes);
         let takes_axes = Relevance::takes_axes(kind);
         let extra: Vec<Axis> = read.iter().map(|r| r.axis.axis.clone()).collect();
         let relevance = Relevance {
             kind,
             extra_axes: &extra,
+            ..plain
         };
 
-        let (overrides, override_errors) = sources::overrides(&self.edits.overrides);
-        let (settings, setting_errors) = sources::resolve(Sources {
-            edited: self
-                .edits
-                .fields
-                .iter()
-                .filter(|(var, _)| relevance.reads(**var))
-                .map(|(var, text)| (*var, text.clone()))
-                .collect(),
-            overrides,
-            environment: self.facts.environment.clone(),
-            saved: self.facts.saved.clone(),
-        });
+        let (settings, setting_errors) =
+            sources::resolve(self.sources(overrides, |var| relevance.reads(var)));
         let settings = settings.for_kind(&kind.to_string());
         self.settings = setting_errors.is_empty().then(|| settings.clone());
         let mut found: Vec<Problem> = override_errors
@@ -48,7 +50,12 @@ impl FormModel {
 
         let model_text = settings.text(Var::ModelPath).unwrap_or(DEFAULT_MODEL);
         model_text.trim().clone_into(&mut self.model_text);
-        let model = self.model_ref(&mut found);
+        self.follow_attached(&settings, &mut found);
+        let model = if self.attaching {
+            self.attached_model(&settings, &mut found)
+        } else {
+            self.model_ref(&mut found)
+        };
         let read = if takes_axes { read } else { Vec::new() };
         let sweep_axes: Vec<SweepAxis> = read.iter().map(|r| r.axis.clone()).collect();
         let built = build(Inputs {
@@ -77,7 +84,8 @@ impl FormModel {
         self.plan = plan;
         self.axis_rows = if takes_axes { axis_rows } else { Vec::new() };
         self.suggestions = if takes_axes {
-            axes::suggestions(kind, self.facts.known_flags.as_ref())
+            let known = self.facts.known_flags.as_ref();
+            axes::suggestions(plain.own_axes(), self.attaching, known)
         } else {
             Vec::new()
         };
@@ -86,6 +94,46 @@ impl FormModel {
         self.notices.clone_from(&settings.warnings);
         self.follow_plan();
         changed
+    }
+
+    /// Everything that can set a value, the edits of those settings alone that `reads` says.
+    fn sources(&self, overrides: Overrides, reads: impl Fn(Var) -> bool) -> Sources {
+        let fields = self.edits.fields.iter();
+        let edited = fields
+            .filter(|(var, _)| reads(**var))
+            .map(|(var, text)| (*var, text.clone()))
+            .chain(self.key_edit());
+        Sources {
+            edited: edited.collect(),
+            overrides,
+            environment: self.facts.environment.clone(),
+            saved: self.facts.saved.clone(),
+        }
+    }
+
+    /// Whom to ask for models, and that a URL is missing.
+    fn follow_attached(&mut self, settings: &Settings, found: &mut Vec<Problem>) {
+        let urls = settings.urls(Var::Attach);
+        let key = settings.secret(Var::AttachKey).cloned();
+        self.key_hint = match (&key, self.key_edit()) {
+            (Some(_), None) => "from the environment",
+            _ => "none",
+        };
+        self.attach_query = (self.attaching && !urls.is_empty()).then(|| AttachQuery {
+            urls: urls.to_vec(),
+            key,
+        });
+        let told = found
+            .iter()
+            .any(|problem| problem.place == Place::Field(Var::Attach));
+        if self.attaching && urls.is_empty() && !told {
+            let text = "Write the base URL of a running server, such as http://127.0.0.1:1234.";
+            found.push(Problem {
+                place: Place::Field(Var::Attach),
+                text: text.to_owned(),
+                full: format!("{}: {text}", Var::Attach),
+            });
+        }
     }
 
     fn model_ref(&self, found: &mut Vec<Problem>) -> ModelRef {
@@ -130,8 +178,9 @@ impl FormModel {
         for field in &mut self.fields {
             let var = field.var;
             field.fill(self.edits.fields.get(&var), settings, plan);
-            field.shown =
-                relevance.reads(var) && (field.edited || !relevance.is_idle(var, settings));
+            field.fixed = relevance.is_fixed(var).then_some(FIXED);
+            field.shown = (relevance.reads(var) || field.fixed.is_some())
+                && (field.edited || !relevance.is_idle(var, settings));
         }
     }
 

@@ -7,7 +7,9 @@ use super::kinds;
 use super::model::FormModel;
 use super::parts::{BUTTON_WIDTH, Input, Name, caption, error, even_rows, group, input};
 use super::relevance::{Relevance, Section};
-use super::{axes_view, bottom_bar, command_window, field_view, model_picker, presets_view};
+use super::{
+    attach_view, axes_view, bottom_bar, command_window, field_view, model_picker, presets_view,
+};
 use crate::settings::Var;
 
 /// What the form is made for, in points.
@@ -80,7 +82,14 @@ fn kind(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
 
 fn sections(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
     group(ui, Section::Model.title(), true, |ui| {
-        model_picker::show(ui, form, actions);
+        if form.is_attaching() {
+            caption(
+                ui,
+                "The attached server has its own: its name stands under Server.",
+            );
+        } else {
+            model_picker::show(ui, form, actions);
+        }
     });
     fields_of(ui, form, Section::Workload, true, actions);
     let axes = Relevance::takes_axes(form.kind());
@@ -97,6 +106,7 @@ fn sections(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
         });
     }
     group(ui, Section::Server.title(), false, |ui| {
+        attach_view::show(ui, form, actions);
         fields(ui, form, Section::Server, actions);
         overrides(ui, form, actions);
     });
@@ -118,12 +128,23 @@ fn fields_of(
 
 fn fields(ui: &mut Ui, form: &mut FormModel, section: Section, actions: &mut Vec<FormAction>) {
     for field in &mut form.fields {
-        // The model has a place of its own.
-        if field.shown && field.section == section && field.var != Var::ModelPath {
-            field_view::show(ui, field, actions);
+        if !field.shown || field.section != section || PLACED.contains(&field.var) {
+            continue;
+        }
+        match field.fixed {
+            Some(why) => field_view::show_fixed(ui, field, why),
+            None => field_view::show(ui, field, actions),
         }
     }
 }
+
+/// The model, and what is attached, have places of their own.
+const PLACED: [Var; 4] = [
+    Var::ModelPath,
+    Var::Attach,
+    Var::AttachModel,
+    Var::AttachKey,
+];
 
 fn overrides(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
     let label = ui.label("Env overrides").on_hover_text(

@@ -1,5 +1,6 @@
 //! The form over facts of an invented machine: what it computes, and what it shows.
 
+mod attach;
 mod axes;
 mod model;
 mod presets;

@@ -57,6 +57,11 @@ fn picture_after(name: &str, form: impl Fn() -> FormModel, clicks: &[&str]) {
 #[test]
 #[ignore = "for people to look at: it asserts nothing"]
 fn form_pictures() {
+    picture_after(
+        "attached",
+        || super::attach::attached(RunKind::FullSweep, &["org/small", "org/large"]),
+        &["Model", "Workload", "Sweep ranges", "Server"],
+    );
     picture("quick", || form(RunKind::Quick));
     picture("full", || form(RunKind::FullSweep));
     picture("wrong", || {

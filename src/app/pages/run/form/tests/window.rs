@@ -33,7 +33,7 @@ pub(super) fn style(context: &egui::Context) {
     });
 }
 
-fn stage(form: FormModel) -> Harness<'static, Stage> {
+pub(super) fn stage(form: FormModel) -> Harness<'static, Stage> {
     Harness::builder()
         .with_size([1000.0, 2400.0])
         .with_context_setup(style)
@@ -46,7 +46,7 @@ fn stage(form: FormModel) -> Harness<'static, Stage> {
         )
 }
 
-fn replace(harness: &mut Harness<Stage>, label: &str, text: &str) {
+pub(super) fn replace(harness: &mut Harness<Stage>, label: &str, text: &str) {
     let field = harness.get_by_role_and_label(Role::TextInput, label);
     field.click();
     harness.run();
