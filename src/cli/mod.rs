@@ -13,6 +13,7 @@ mod interrupt;
 pub mod models;
 mod progress;
 pub mod quick;
+pub mod report;
 mod run;
 pub mod setup;
 pub mod sweep;
@@ -58,6 +59,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Show the rows of a results file, sorted
     Analyze(analyze::AnalyzeArgs),
+    /// Write a run as an HTML report, a Markdown table, JSON, CSV or a picture
+    Report(report::ReportArgs),
     /// List models, or make a synthetic one
     Models(models::ModelsArgs),
     /// Make the managed Python environment with MLX
@@ -113,6 +116,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             Command::Test(args) => check::run(&args, out).await,
             Command::Sweep(args) => sweep::run(&args, out).await,
             Command::Analyze(args) => analyze::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Models(args) => models::run(&args).await,
             Command::Setup(args) => setup::run(&args).await,
             Command::Doctor(args) => doctor::run(&args).await,
