@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, Started};
 use super::command::AppCommand;
+use super::export::Exports;
 use super::pages::environment::{self, EnvironmentPage};
 use super::pages::results::{self, ResultsPage};
 use super::pages::run::form::{Facts, FormModel, Presets};
@@ -58,6 +59,7 @@ pub struct Lab {
     pub(super) closing: bool,
     /// What was already asked for the form's present plan.
     pub(super) asked_model: Option<String>,
+    pub(super) exports: Exports,
 }
 
 impl Lab {
@@ -88,6 +90,7 @@ impl Lab {
             trouble: None,
             closing: false,
             asked_model: None,
+            exports: Exports::default(),
         };
         lab.look();
         lab.list_runs();
@@ -195,6 +198,7 @@ impl Lab {
         }
         self.navigation(ui);
         self.trouble_bar(ui);
+        self.export_bar(ui);
         let commands = match self.page {
             Page::Run => self.run_page(ui),
             Page::Results => self.results_page(ui),

@@ -10,6 +10,7 @@
 
 mod backend;
 pub mod command;
+mod export;
 mod heat;
 mod heat_panel;
 mod lab;

@@ -25,6 +25,9 @@ impl Lab {
                 }
             }
             AppCommand::OpenCsv => self.backend.pick_results(),
+            AppCommand::Export | AppCommand::SavePicture | AppCommand::CopyMarkdown => {
+                self.export(command);
+            }
             AppCommand::Start => self.start(),
             AppCommand::Pause => self.pause(),
             AppCommand::SkipCell => self.tell_engine(EngineCommand::SkipCell),
@@ -173,7 +176,12 @@ impl Lab {
             Done::Started(outcome) => {
                 self.preparing = None;
                 match outcome {
-                    Ok(started) => self.engine = Some(*started),
+                    Ok(started) => {
+                        if let Some(view) = &mut self.run {
+                            view.csv = Some(started.csv.clone());
+                        }
+                        self.engine = Some(*started);
+                    }
                     Err(error) => {
                         self.run = None;
                         self.trouble = match error {
@@ -221,6 +229,8 @@ impl Lab {
                 self.follow_form();
             }
             Done::Memory(memory) => self.form.set_memory(memory),
+            Done::Exported(outcome) => self.exported(outcome),
+            Done::Markdown(outcome) => self.copied(outcome),
             Done::Runs(runs) => self.results.set_runs(runs),
             Done::Opened(path, run) => match run {
                 Ok(run) => self.results.set_opened(*run),
@@ -245,6 +255,7 @@ impl Lab {
             }
             ResultsAction::Resume(path) => self.resume(&path),
             ResultsAction::CopyText(text) => context.copy_text(text),
+            ResultsAction::Command(command) => self.command(command),
         }
     }
 

@@ -95,6 +95,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     }
     let told = |error: WriteError| match error {
         WriteError::Io { .. } => error.into(),
+        WriteError::Exists(_) => Usage(format!("{error}, or add --force to replace it")).into(),
         _ => Usage::of(&error),
     };
     let csv = csv_of(&args.file);

@@ -7,7 +7,7 @@ use crate::store::run_files::RunFiles;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    #[error("{} is there already. Choose another name, or add --force to replace it", .0.display())]
+    #[error("{} is there already. Choose another name", .0.display())]
     Exists(PathBuf),
     #[error(
         "{} belongs to the run itself and is never written over. Choose another name", .0.display()

@@ -108,7 +108,7 @@ impl Look {
 
 /// `--text:#1b1b1f;...`: every ink for one of the two.
 pub fn css_variables(dark: bool) -> String {
-    Ink::iter()
-        .map(|ink| format!("--{}:{};", ink.name(), ink.rgb(dark)))
-        .collect()
+    let variable = |ink: Ink| format!("--{}:{}", ink.name(), ink.rgb(dark));
+    let all: Vec<String> = Ink::iter().map(variable).collect();
+    all.join(";")
 }

@@ -60,7 +60,7 @@ pub fn draw(
         };
         let fill = if point.on_front { ink } else { Ink::Background };
         canvas.named(&text(board, view, point), |canvas| {
-            canvas.disc(at(point), 4.0, fill, ink)
+            canvas.disc(at(point), 4.0, fill, ink);
         });
     }
     let named: Vec<&ParetoPoint> = front.iter().copied().take(MOST_NAMED).collect();

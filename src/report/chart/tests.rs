@@ -115,8 +115,8 @@ fn a_picture_has_two_pixels_per_point_and_is_not_blank() {
                 .unwrap();
             let bytes = png::render(&svg).unwrap();
             let pixels = resvg::tiny_skia::Pixmap::decode_png(&bytes).unwrap();
-            assert_eq!(f64::from(pixels.width()), svg.width * 2.0);
-            assert_eq!(f64::from(pixels.height()), svg.height * 2.0);
+            assert_eq!(pixels.width(), svg.width as u32 * 2);
+            assert_eq!(pixels.height(), svg.height as u32 * 2);
             let ground = pixels.pixel(0, 0).unwrap();
             let expected = Ink::Background.rgb(dark);
             assert_eq!(
@@ -140,12 +140,11 @@ fn text_is_drawn_with_the_bundled_font() {
         canvas.text((4.0, 20.0), Anchor::Start, TITLE, Ink::Text, text);
         let bytes = png::render(&canvas.finish(120.0, 30.0, String::new())).unwrap();
         let pixels = resvg::tiny_skia::Pixmap::decode_png(&bytes).unwrap();
-        let dark = pixels
+        pixels
             .pixels()
             .iter()
             .filter(|pixel| pixel.red() < 128)
-            .count();
-        dark
+            .count()
     };
     assert_eq!(word(""), 0);
     assert!(word("Throughput") > 300, "{}", word("Throughput"));

@@ -1,7 +1,5 @@
 //! Every measured cell as a row: what it was asked, its figures, and how far to trust them.
 
-use std::fmt::Write as _;
-
 use strum::IntoEnumIterator as _;
 
 use super::parts::{Page, text};
@@ -11,15 +9,23 @@ use crate::store::row::CellRow;
 
 pub fn write(page: &mut Page, document: &Document<'_>) {
     let board = &document.board;
-    let all = board.dimensions();
-    let dimensions: Vec<&DimensionValues> = all
+    let (dimensions, fixed): (Vec<&DimensionValues>, Vec<_>) = board
+        .dimensions()
         .into_iter()
-        .filter(|values| values.varies() || values.dimension != Dimension::Repeat)
+        .partition(|values| values.varies());
+    let fixed: Vec<String> = fixed
+        .iter()
+        .filter(|values| values.dimension != Dimension::Repeat)
+        .filter_map(|values| Some(values.dimension.with(values.values.first()?)))
         .collect();
     let layers = board.layers();
     let best = board.best().map(|best| best.entry);
     page.raw("<section>\n");
     page.element("h2", "", "Cells");
+    if !fixed.is_empty() {
+        let everywhere = format!("The same in every cell: {}.", fixed.join(", "));
+        page.element("p", "quiet", &everywhere);
+    }
     page.raw("<div class=\"wide\"><table class=\"cells\">\n<thead><tr>");
     for values in &dimensions {
         page.element("th", "", &values.dimension.to_string());
@@ -60,10 +66,11 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
             _ => "",
         };
         page.raw(&format!("<td{class}>{}</td>", text(&state)));
-        page.raw(&format!(
-            "<td class=\"notes\">{}</td></tr>\n",
-            text(&notes(row))
-        ));
+        page.raw("<td class=\"notes\">");
+        for (kind, seen) in notes(row) {
+            page.details(&kind, |page| page.element("p", "", &seen));
+        }
+        page.raw("</td></tr>\n");
     }
     page.raw("</tbody></table></div>\n</section>\n");
 }
@@ -87,40 +94,26 @@ fn state(entry: &Entry, best: bool) -> String {
     state
 }
 
-/// Flags and errors in words.
-fn notes(row: &CellRow) -> String {
-    let mut notes = String::new();
-    let mut add = |note: &str| {
-        if !notes.is_empty() {
-            notes.push('\n');
-        }
-        let _ = notes.write_str(note);
-    };
+/// Flags and errors: each in a few words, and what was seen.
+fn notes(row: &CellRow) -> Vec<(String, String)> {
+    let mut notes = Vec::new();
     if let Some(error) = &row.error {
-        add(error);
+        notes.push(("Why it failed".to_owned(), error.clone()));
     }
-    match &row.flag_details {
-        Some(details) => {
-            for detail in details.split(" | ") {
-                match detail.split_once(": ") {
-                    Some((kind, seen)) => add(&format!("{}: {seen}", in_words(kind))),
-                    None => add(detail),
-                }
-            }
-        }
-        None => {
-            for kind in row.flags.as_deref().unwrap_or_default().split(';') {
-                if !kind.is_empty() {
-                    add(&in_words(kind));
-                }
-            }
+    let details = row.flag_details.as_deref().unwrap_or_default();
+    let details: Vec<(&str, &str)> = details
+        .split(" | ")
+        .filter_map(|detail| detail.split_once(": "))
+        .collect();
+    for kind in row.flags.as_deref().unwrap_or_default().split(';') {
+        if !kind.is_empty() {
+            let seen = details.iter().find(|(of, _)| *of == kind);
+            let seen = seen.map_or("No more is known of it.", |(_, seen)| seen);
+            notes.push((in_words(kind), seen.to_owned()));
         }
     }
     if let Some(classes) = &row.error_classes {
-        add(&format!(
-            "Failed requests by class: {}",
-            classes.replace(';', ", ")
-        ));
+        notes.push(("Errors by class".to_owned(), classes.replace(';', ", ")));
     }
     notes
 }

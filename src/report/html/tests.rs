@@ -156,7 +156,8 @@ fn what_to_know_stands_in_words() {
     let run = library::load(&recorded(dir.path(), "tiny")).unwrap();
     let html = page_of(&run);
     for words in [
-        "Too many errors: seen by tiny",
+        "<summary>Too many errors</summary>\n<p>seen by tiny</p>",
+        "The same in every cell: instances 2, prompt concurrency 4, max tokens 64, --prefill-step-size tiny.",
         "out of memory: tiny",
         "6 of 8 cells have been measured so far",
         "python --decode-concurrency tiny",
@@ -226,7 +227,7 @@ fn other_formats_keep_the_name_text_too() {
     let copy = rendered(Format::Csv);
     let mut reader = csv::Reader::from_reader(copy.as_bytes());
     for record in reader.records() {
-        for cell in record.unwrap().iter() {
+        for cell in &record.unwrap() {
             let formula = cell.starts_with(['=', '+', '-', '@']) && cell.parse::<f64>().is_err();
             assert!(!formula, "{cell}");
         }
