@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
+use super::export::{self, Shown};
 use super::pages::run::form::{AttachQuery, AttachedModels, ModelChoice, ResolvedModel};
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
@@ -22,6 +23,8 @@ use crate::plan::{KnownFlags, Plan};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
+use crate::report::document::Format;
+use crate::report::file;
 use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model};
 use crate::settings::{Settings, Var};
 use crate::store;
@@ -58,6 +61,9 @@ pub enum Done {
     Memory(Option<Judgement>),
     Attached(AttachedModels),
     Runs(Vec<RunSummary>),
+    /// Where it was written, or why not.
+    Exported(Result<PathBuf, String>),
+    Markdown(Result<String, String>),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     Compare(CompareDone),
     PickedModel(PathBuf),
@@ -341,6 +347,42 @@ impl Backend {
                 window.say(Done::PickedFile(var, file.path().to_owned()));
             }
         });
+    }
+
+    /// Asks where to, in one of these formats, and writes it; must be called on the UI thread.
+    pub fn export(&self, shown: Shown, folder: Option<&Path>, formats: &[Format]) {
+        let pictures = formats.iter().all(|format| format.is_picture());
+        let word = match &shown.chart {
+            Some(chart) if pictures => chart.word(),
+            _ => "report",
+        };
+        let extension = formats.first().map_or("html", |format| format.extension());
+        let mut dialog = rfd::AsyncFileDialog::new()
+            .set_title(if pictures { "Save picture" } else { "Export" })
+            .set_file_name(file::suggested_name(&shown.csv, word, extension));
+        for format in formats {
+            dialog = dialog.add_filter(format.name(), &[format.extension()]);
+        }
+        if let Some(folder) = folder {
+            dialog = dialog.set_directory(folder);
+        }
+        let saving = dialog.save_file();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            let Some(file) = saving.await else { return };
+            let path = file.path().to_owned();
+            tokio::task::spawn_blocking(move || {
+                window.say(Done::Exported(export::carry_out(
+                    &shown.csv,
+                    &path,
+                    shown.chart,
+                )));
+            });
+        });
+    }
+
+    pub fn copy_markdown(&self, csv: PathBuf) {
+        self.spawn_blocking(move || Done::Markdown(export::markdown(&csv)));
     }
 
     /// A native dialog for a results file; must be called on the UI thread.

@@ -8,6 +8,9 @@ use strum::IntoEnumIterator as _;
 pub enum AppCommand {
     NewRun,
     OpenCsv,
+    Export,
+    SavePicture,
+    CopyMarkdown,
     Start,
     Pause,
     SkipCell,
@@ -42,6 +45,21 @@ impl AppCommand {
                 "Open results...",
                 "Open a CSV of this app or of an older lab",
                 Some(command_key(Key::O)),
+            ),
+            Self::Export => (
+                "Export...",
+                "Save this run as a report, a table or a picture",
+                Some(command_key(Key::E)),
+            ),
+            Self::SavePicture => (
+                "Save picture...",
+                "Save the heatmap as it is shown, as PNG at twice its size",
+                None,
+            ),
+            Self::CopyMarkdown => (
+                "Copy as Markdown",
+                "Copy this run as a table, to paste into a forum",
+                None,
             ),
             Self::Start => ("Start", "Start measuring", Some(command_key(Key::R))),
             Self::Pause => ("Pause", "Wait after the running cell", None),

@@ -7,6 +7,7 @@ use super::theme;
 use super::widgets::colour_bar::{Orientation, colour_bar};
 use super::widgets::heatmap::{Heatmap, HeatmapModel};
 use crate::board::{Board, CellState, Dimension, GridView, Layer};
+use crate::report::chart::Chart;
 
 /// What is chosen, and what is prepared for drawing it.
 #[derive(Debug)]
@@ -39,6 +40,13 @@ impl Default for HeatPanel {
 }
 
 impl HeatPanel {
+    /// What is shown, to be drawn as a picture; `None` of a board without cells.
+    pub fn chart(&self) -> Option<Chart> {
+        let (x, y) = self.axes.clone()?;
+        let layer = self.layer;
+        Some(Chart::Heatmap { x, y, layer })
+    }
+
     /// Takes a board that is new or has changed.
     pub fn update(&mut self, board: &Board) {
         self.dimensions = board

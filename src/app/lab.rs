@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, Started};
 use super::command::AppCommand;
+use super::export::Exports;
 use super::pages::compare::ComparePage;
 use super::pages::environment::{self, EnvironmentPage};
 use super::pages::results::{self, ResultsPage};
@@ -65,6 +66,7 @@ pub struct Lab {
     pub(super) asked_model: Option<String>,
     /// Whom the form wanted to be asked for models, and what ends the asking.
     pub(super) asked_attached: Option<(AttachQuery, AbortHandle)>,
+    pub(super) exports: Exports,
 }
 
 impl Lab {
@@ -97,6 +99,7 @@ impl Lab {
             closing: false,
             asked_model: None,
             asked_attached: None,
+            exports: Exports::default(),
         };
         lab.look();
         lab.list_runs();
@@ -205,6 +208,7 @@ impl Lab {
         }
         self.navigation(ui);
         self.trouble_bar(ui);
+        self.export_bar(ui);
         let commands = match self.page {
             Page::Run => self.run_page(ui),
             Page::Results => self.results_page(ui),

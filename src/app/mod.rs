@@ -12,6 +12,7 @@
 mod backend;
 pub mod command;
 mod compare;
+mod export;
 mod heat;
 mod heat_panel;
 mod lab;

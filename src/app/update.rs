@@ -25,6 +25,9 @@ impl Lab {
                 }
             }
             AppCommand::OpenCsv => self.backend.pick_results(),
+            AppCommand::Export | AppCommand::SavePicture | AppCommand::CopyMarkdown => {
+                self.export(command);
+            }
             AppCommand::Start => self.start(),
             AppCommand::Pause => self.pause(),
             AppCommand::SkipCell => self.tell_engine(EngineCommand::SkipCell),
@@ -183,7 +186,12 @@ impl Lab {
             Done::Started(outcome) => {
                 self.preparing = None;
                 match outcome {
-                    Ok(started) => self.engine = Some(*started),
+                    Ok(started) => {
+                        if let Some(view) = &mut self.run {
+                            view.csv = Some(started.csv.clone());
+                        }
+                        self.engine = Some(*started);
+                    }
                     Err(error) => {
                         self.run = None;
                         self.trouble = match error {
@@ -240,6 +248,8 @@ impl Lab {
                 self.results.set_runs(runs);
             }
             Done::Compare(done) => self.take_compare(done),
+            Done::Exported(outcome) => self.exported(outcome),
+            Done::Markdown(outcome) => self.copied(outcome),
             Done::Opened(path, run) => match run {
                 Ok(run) => self.results.set_opened(*run),
                 Err(problem) => self.results.set_problem(&path, problem),
@@ -264,6 +274,7 @@ impl Lab {
             ResultsAction::Resume(path) => self.resume(&path),
             ResultsAction::Compare(path) => self.add_to_compare(&path),
             ResultsAction::CopyText(text) => context.copy_text(text),
+            ResultsAction::Command(command) => self.command(command),
         }
     }
 

@@ -14,6 +14,7 @@ mod interrupt;
 pub mod models;
 mod progress;
 pub mod quick;
+pub mod report;
 mod run;
 pub mod setup;
 pub mod sweep;
@@ -61,6 +62,8 @@ enum Command {
     Analyze(analyze::AnalyzeArgs),
     /// Compare runs cell by cell, and say what else differs between them
     Compare(compare::CompareArgs),
+    /// Write a run as an HTML report, a Markdown table, JSON, CSV or a picture
+    Report(report::ReportArgs),
     /// List models, or make a synthetic one
     Models(models::ModelsArgs),
     /// Make the managed Python environment with MLX
@@ -117,6 +120,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             Command::Sweep(args) => sweep::run(&args, out).await,
             Command::Analyze(args) => analyze::run(&args),
             Command::Compare(args) => compare::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Models(args) => models::run(&args).await,
             Command::Setup(args) => setup::run(&args).await,
             Command::Doctor(args) => doctor::run(&args).await,

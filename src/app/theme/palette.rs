@@ -2,6 +2,9 @@
 
 use egui::Color32;
 
+use super::colour_map;
+use crate::report::colour;
+
 /// Every colour that the window draws, named for what it is for. A page names no other colour;
 /// what is measured is coloured by `colour_map`.
 #[derive(Debug)]
@@ -166,26 +169,9 @@ pub fn mix(under: Color32, over: Color32, share: f32) -> Color32 {
     )
 }
 
-/// Relative luminance as in WCAG 2.2, from 0 to 1.
-pub fn luminance(colour: Color32) -> f32 {
-    let [r, g, b] = [colour.r(), colour.g(), colour.b()].map(to_linear);
-    0.2126 * r + 0.7152 * g + 0.0722 * b
-}
-
 /// Contrast ratio as in WCAG 2.2, from 1 to 21.
 pub fn contrast(a: Color32, b: Color32) -> f32 {
-    let (a, b) = (luminance(a), luminance(b));
-    (a.max(b) + 0.05) / (a.min(b) + 0.05)
-}
-
-/// One sRGB channel to linear light.
-pub(super) fn to_linear(channel: u8) -> f32 {
-    let c = f32::from(channel) / 255.0;
-    if c <= 0.04045 {
-        c / 12.92
-    } else {
-        ((c + 0.055) / 1.055).powf(2.4)
-    }
+    colour::contrast(colour_map::rgb(a), colour_map::rgb(b))
 }
 
 #[cfg(test)]
@@ -234,6 +220,33 @@ mod tests {
             for tone in Tone::iter() {
                 let ratio = contrast(palette.tone(tone), palette.tint(tone));
                 assert!(ratio >= 4.5, "dark {}, {tone:?}: {ratio:.2}", palette.dark);
+            }
+        }
+    }
+
+    #[test]
+    fn charts_in_reports_have_the_windows_colours() {
+        use crate::report::chart::Ink;
+        for palette in [&LIGHT, &DARK] {
+            let mut pairs = vec![
+                (Ink::Background, palette.surface),
+                (Ink::Sunken, palette.sunken),
+                (Ink::Text, palette.text),
+                (Ink::Secondary, palette.text_secondary),
+                (Ink::Tertiary, palette.text_tertiary),
+                (Ink::Hairline, palette.hairline),
+                (Ink::Outline, palette.outline),
+                (Ink::Accent, palette.accent_text),
+                (Ink::AccentTint, palette.tint(Tone::Accent)),
+                (Ink::Danger, palette.danger),
+                (Ink::DangerTint, palette.tint(Tone::Danger)),
+                (Ink::Warning, palette.warning),
+                (Ink::WarningTint, palette.tint(Tone::Warning)),
+            ];
+            pairs.extend(Ink::SERIES.into_iter().zip(palette.series));
+            for (ink, colour) in pairs {
+                let drawn = colour_map::of(ink.rgb(palette.dark));
+                assert_eq!(drawn, colour, "dark {}: {ink:?}", palette.dark);
             }
         }
     }

@@ -15,6 +15,8 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 use self::list::RunItem;
 use self::opened::OpenedRun;
+use crate::app::command::AppCommand;
+use crate::report::chart::Chart;
 use crate::store::library::{LoadedRun, RunSummary};
 
 /// What the page asks for.
@@ -31,6 +33,8 @@ pub enum ResultsAction {
     /// Put this run beside others.
     Compare(PathBuf),
     CopyText(String),
+    /// A command about the opened run.
+    Command(AppCommand),
 }
 
 /// What stands on the right.
@@ -94,6 +98,14 @@ impl ResultsPage {
     pub fn copy_text(&self) -> Option<String> {
         match &self.shown {
             Shown::Run(opened) => opened.copy_text(),
+            _ => None,
+        }
+    }
+
+    /// The CSV of the opened run, and its heatmap as it is shown.
+    pub fn exportable(&self) -> Option<(&Path, Option<Chart>)> {
+        match &self.shown {
+            Shown::Run(opened) => Some((opened.path(), opened.chart())),
             _ => None,
         }
     }

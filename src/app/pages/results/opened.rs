@@ -10,8 +10,11 @@ use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNIN
 
 use super::cell_table::CellTable;
 use super::{ResultsAction, file_name};
+use crate::app::command::AppCommand;
+use crate::app::export;
 use crate::app::heat_panel::HeatPanel;
 use crate::board::{Board, Layer};
+use crate::report::chart::Chart;
 use crate::store::library::{Fact, LoadedRun, kind_text};
 
 /// Damaged lines that the details list; the file itself has the rest.
@@ -97,6 +100,10 @@ impl OpenedRun {
         &self.run.path
     }
 
+    pub(super) fn chart(&self) -> Option<Chart> {
+        self.choices.heat.chart()
+    }
+
     pub(super) fn into_choices(self) -> Choices {
         self.choices
     }
@@ -177,6 +184,8 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             {
                 actions.push(ResultsAction::Compare(opened.run.path.clone()));
             }
+            let asked = export::buttons(ui, &[AppCommand::Export], None);
+            actions.extend(asked.into_iter().map(ResultsAction::Command));
             if ui
                 .button("Reveal")
                 .on_hover_text("Show the file in its folder")
@@ -269,6 +278,12 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
             if opened.choices.tab == Tab::Details {
                 return;
             }
+            let mut commands = vec![AppCommand::CopyMarkdown];
+            if opened.choices.tab == Tab::Heatmap {
+                commands.push(AppCommand::SavePicture);
+            }
+            let asked = export::buttons(ui, &commands, None);
+            actions.extend(asked.into_iter().map(ResultsAction::Command));
             let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
             let copy = ui
                 .add_enabled(opened.choices.heat.selected.is_some(), copy)

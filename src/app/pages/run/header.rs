@@ -4,6 +4,7 @@ use egui::{Align, Layout, ProgressBar, Ui};
 
 use super::RunView;
 use crate::app::command::AppCommand;
+use crate::app::export;
 use crate::app::theme::{self, space};
 use crate::board::Layer;
 use crate::engine::event::RunEnd;
@@ -15,6 +16,14 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     ui.horizontal(|ui| {
         theme::section_heading(ui, &title(run));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let all = [
+                AppCommand::Export,
+                AppCommand::SavePicture,
+                AppCommand::CopyMarkdown,
+            ];
+            let missing = "The run has no file yet: it is still being prepared.";
+            let unavailable = run.csv.is_none().then_some(missing);
+            commands.extend(export::buttons(ui, &all, unavailable));
             if state.end().is_some() {
                 return;
             }

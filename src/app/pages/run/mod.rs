@@ -6,6 +6,7 @@ mod header;
 mod log;
 mod plots;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
@@ -18,6 +19,7 @@ use crate::app::pages::results::cell_table::CellTable;
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
 use crate::board::Board;
+use crate::report::chart::Chart;
 
 /// What the user did on the page.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ impl Tab {
 pub struct RunView {
     pub state: RunState,
     pub paused: bool,
+    /// `None` until its file was made.
+    pub csv: Option<PathBuf>,
     board: Arc<Board>,
     /// The state's revision that everything below was prepared from.
     revision: Option<u64>,
@@ -67,6 +71,7 @@ impl RunView {
         let mut view = Self {
             state,
             paused: false,
+            csv: None,
             board,
             revision: None,
             heat: HeatPanel::default(),
@@ -93,6 +98,11 @@ impl RunView {
         self.plots.update(&self.state, &self.board);
         self.log.update(self.state.log());
         self.update_detail();
+    }
+
+    /// The heatmap as it is shown.
+    pub fn chart(&self) -> Option<Chart> {
+        self.heat.chart()
     }
 
     fn update_detail(&mut self) {

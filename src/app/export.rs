@@ -1,0 +1,276 @@
+//! Saving the run that is shown: as a document, a picture, or text on the clipboard.
+
+use std::path::{Path, PathBuf};
+
+use egui::{Button, Frame, Margin, Panel, Ui};
+
+use super::command::AppCommand;
+use super::lab::{Lab, Page};
+use super::pages::results::ResultsPage;
+use super::pages::run::RunView;
+use super::theme::{palette, space};
+use crate::report::chart::Chart;
+use crate::report::document::{Document, Format, Wanted};
+use crate::report::file::{self, WriteError};
+use crate::store::library;
+
+/// A run on disk, and its chart as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub csv: PathBuf,
+    pub chart: Option<Chart>,
+}
+
+/// What becomes of exports.
+#[derive(Debug, Default)]
+pub struct Exports {
+    /// Where the last one went: the next dialog starts there.
+    folder: Option<PathBuf>,
+    /// The one to tell of until it is dismissed.
+    written: Option<PathBuf>,
+    /// For the clipboard, as soon as something is drawn.
+    copied: Option<String>,
+}
+
+/// The run that commands about "this run" mean, or why there is none.
+pub fn shown(
+    page: Page,
+    results: &ResultsPage,
+    run: Option<&RunView>,
+) -> Result<Shown, &'static str> {
+    let opened = || {
+        let (csv, chart) = results.exportable()?;
+        let csv = csv.to_owned();
+        Some(Shown { csv, chart })
+    };
+    let of_run = || {
+        let run = run?;
+        let csv = run.csv.clone()?;
+        let chart = run.chart();
+        Some(Shown { csv, chart })
+    };
+    let found = match page {
+        Page::Results => opened(),
+        Page::Run => of_run(),
+        _ => opened().or_else(of_run),
+    };
+    found.ok_or(match page {
+        Page::Run if run.is_some() => "The run has no file yet: it is still being prepared.",
+        _ => "No run is shown. Open one on the Results page, or start one.",
+    })
+}
+
+/// Buttons of these commands, from right to left in a row that runs so. Gives those that were
+/// clicked. `unavailable` greys them, and says why.
+pub fn buttons(ui: &mut Ui, commands: &[AppCommand], unavailable: Option<&str>) -> Vec<AppCommand> {
+    let mut clicked = Vec::new();
+    for command in commands {
+        let about = command.about();
+        let button = ui
+            .add_enabled(unavailable.is_none(), Button::new(about.text))
+            .on_hover_text(about.tooltip)
+            .on_disabled_hover_text(unavailable.unwrap_or_default());
+        if button.clicked() {
+            clicked.push(*command);
+        }
+    }
+    clicked
+}
+
+/// Writes the run of `csv` to `path`, in the format that its name says; without one, as HTML.
+/// Gives the path that was written.
+pub fn carry_out(csv: &Path, path: &Path, chart: Option<Chart>) -> Result<PathBuf, String> {
+    let (path, format, asked) = match (Format::of(path), path.extension()) {
+        (Some(format), _) => (path.to_owned(), format, true),
+        // A dialog that adds no extension did not ask about the name with one.
+        (None, None) => (path.with_extension("html"), Format::Html, false),
+        (None, Some(_)) => {
+            return Err(format!(
+                "{} does not say what to write. End its name in .html, .md, .json, .csv, .png or .svg",
+                path.display()
+            ));
+        }
+    };
+    let written = |error: WriteError| error.to_string();
+    file::check(&path, csv, asked).map_err(written)?;
+    let run = library::load(csv).map_err(|error| error.to_string())?;
+    let wanted = Wanted {
+        chart,
+        ..Wanted::of(format)
+    };
+    let bytes = Document::new(&run)
+        .render(&wanted)
+        .map_err(|error| error.to_string())?;
+    file::write(&path, csv, &bytes, asked).map_err(written)?;
+    Ok(path)
+}
+
+/// The run of `csv` as a Markdown table.
+pub fn markdown(csv: &Path) -> Result<String, String> {
+    let run = library::load(csv).map_err(|error| error.to_string())?;
+    let bytes = Document::new(&run)
+        .render(&Wanted::of(Format::Markdown))
+        .map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Lab {
+    pub(super) fn export(&mut self, command: AppCommand) {
+        let shown = match shown(self.page, &self.results, self.run.as_ref()) {
+            Ok(shown) => shown,
+            Err(why) => {
+                self.trouble = Some(why.to_owned());
+                return;
+            }
+        };
+        let folder = self.exports.folder.as_deref();
+        match command {
+            AppCommand::CopyMarkdown => self.backend.copy_markdown(shown.csv),
+            AppCommand::SavePicture => {
+                self.backend
+                    .export(shown, folder, &[Format::Png, Format::Svg]);
+            }
+            _ => self.backend.export(
+                shown,
+                folder,
+                &[
+                    Format::Html,
+                    Format::Markdown,
+                    Format::Json,
+                    Format::Csv,
+                    Format::Png,
+                    Format::Svg,
+                ],
+            ),
+        }
+    }
+
+    pub(super) fn exported(&mut self, outcome: Result<PathBuf, String>) {
+        match outcome {
+            Ok(path) => {
+                self.exports.folder = path.parent().map(Path::to_owned);
+                self.exports.written = Some(path);
+            }
+            Err(why) => self.trouble = Some(why),
+        }
+    }
+
+    pub(super) fn copied(&mut self, outcome: Result<String, String>) {
+        match outcome {
+            Ok(text) => self.exports.copied = Some(text),
+            Err(why) => self.trouble = Some(why),
+        }
+    }
+
+    /// Tells where the last export is.
+    pub(super) fn export_bar(&mut self, ui: &mut Ui) {
+        if let Some(text) = self.exports.copied.take() {
+            ui.ctx().copy_text(text);
+        }
+        let Some(path) = self.exports.written.clone() else {
+            return;
+        };
+        let (mut reveal, mut dismiss) = (false, false);
+        let palette = palette(ui);
+        Panel::top("exported")
+            .frame(
+                Frame::new()
+                    .fill(palette.surface)
+                    .inner_margin(Margin::same(space::S as i8)),
+            )
+            .show(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    ui.colored_label(palette.success, format!("Saved {name}"))
+                        .on_hover_text(path.display().to_string());
+                    reveal = ui.button("Reveal export").clicked();
+                    dismiss = ui.button("Done").clicked();
+                });
+            });
+        if reveal && let Err(error) = crate::platform::reveal::reveal(&path) {
+            self.trouble = Some(format!("{} cannot be shown: {error}", path.display()));
+        }
+        if dismiss {
+            self.exports.written = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::{NodeT as _, Queryable as _};
+    use strum::IntoEnumIterator as _;
+
+    use super::*;
+    use crate::app::run_state::RunState;
+    use crate::board::{Board, Layer};
+
+    fn sample() -> PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/csv");
+        folder.join("full_sweep_20261124_012945.csv")
+    }
+
+    #[test]
+    fn export_is_a_command_and_greyed_with_a_reason_when_nothing_is_shown() {
+        let shortcut = AppCommand::Export.about().shortcut.expect("a shortcut");
+        assert_eq!(shortcut.logical_key, egui::Key::E);
+        assert!(AppCommand::iter().any(|command| command == AppCommand::Export));
+        let nothing = shown(Page::Results, &ResultsPage::default(), None).unwrap_err();
+        assert!(
+            nothing.contains("Open one on the Results page"),
+            "{nothing}"
+        );
+        let preparing = RunView::new(RunState::new());
+        let why = shown(Page::Run, &ResultsPage::default(), Some(&preparing)).unwrap_err();
+        assert!(why.contains("no file yet"), "{why}");
+        let mut harness = Harness::builder()
+            .with_context_setup(crate::app::theme::install)
+            .build_ui_state(
+                |ui, (why, asked): &mut (Option<&str>, Vec<AppCommand>)| {
+                    asked.extend(buttons(ui, &[AppCommand::Export], *why));
+                },
+                (Some(nothing), Vec::new()),
+            );
+        harness.run();
+        let button = harness.get_by_label("Export...");
+        assert!(button.accesskit_node().is_disabled());
+        button.hover();
+        harness.run_steps(20);
+        harness.get_by_label(nothing);
+        harness.state_mut().0 = None;
+        harness.run();
+        harness.get_by_label("Export...").click();
+        harness.run();
+        assert_eq!(harness.state().1, [AppCommand::Export]);
+    }
+
+    #[test]
+    fn the_opened_run_is_exported_with_its_chart() {
+        let mut page = ResultsPage::default();
+        page.set_opened(library::load(&sample()).unwrap());
+        let found = shown(Page::Results, &page, None).unwrap();
+        assert_eq!(found.csv, sample());
+        let board = Board::of_run(&library::load(&sample()).unwrap());
+        assert_eq!(found.chart, Chart::heatmap(&board, Layer::Throughput));
+        // The Run page has a run of its own, or none.
+        assert!(shown(Page::Run, &page, None).is_err());
+    }
+
+    #[test]
+    fn a_name_says_the_format_and_one_without_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let png = dir.path().join("a.png");
+        carry_out(&sample(), &png, None).unwrap();
+        carry_out(&sample(), &png, None).expect("the dialog has asked");
+        assert!(std::fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+        let bare = dir.path().join("b");
+        let written = carry_out(&sample(), &bare, None).unwrap();
+        assert_eq!(written, dir.path().join("b.html"));
+        let error = carry_out(&sample(), &bare, None).unwrap_err();
+        assert!(error.contains("there already"), "{error}");
+        let error = carry_out(&sample(), &dir.path().join("c.pdf"), None).unwrap_err();
+        assert!(error.contains(".html, .md"), "{error}");
+        assert!(markdown(&sample()).unwrap().contains("| ---: |"));
+    }
+}

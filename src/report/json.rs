@@ -1,0 +1,71 @@
+//! A run as one JSON document: what was run, where and with what, and every row.
+
+use serde_json::{Map, Value, json};
+
+use super::document::{Document, ReportError};
+use crate::board::CellState;
+use crate::store::row::CellRow;
+
+/// Says what kind of document it is.
+const FORMAT: &str = "mlx-throughput-lab report";
+const FORMAT_VERSION: u32 = 1;
+
+/// Pretty-printed UTF-8. Durations are in seconds, sizes in bytes, as the names of the columns say;
+/// what was not measured is `null`.
+///
+/// # Errors
+/// Encoding fails, which no run is known to cause.
+pub fn document(document: &Document<'_>) -> Result<Vec<u8>, ReportError> {
+    let encode = |error: serde_json::Error| ReportError::Encode {
+        what: "JSON document",
+        why: error.to_string(),
+    };
+    let run = document.run;
+    let mut facts = Map::new();
+    for fact in &run.facts {
+        facts.insert(fact.name.to_owned(), Value::from(fact.value.as_str()));
+    }
+    let rows = run
+        .rows
+        .iter()
+        .map(|row| self::row(row))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(encode)?;
+    let best = document.board.best().map(|best| {
+        json!({
+            "throughput_tps": best.throughput_tps,
+            "at": document.board.label(best.entry),
+        })
+    });
+    let whole = json!({
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "app_version": env!("CARGO_PKG_VERSION"),
+        "file": document.file_name(),
+        "title": document.headline(),
+        "written_by": run.origin,
+        "caution": run.caution,
+        "problems": run.problems,
+        "notices": run.notices,
+        "facts": facts,
+        "best": best,
+        "cells_planned": document.board.entries().len(),
+        "rows": rows,
+        "damaged_lines": run.damaged,
+        "metadata": run.metadata,
+    });
+    let mut text = serde_json::to_vec_pretty(&whole).map_err(encode)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// The CSV pads two figures to decimals that older tools know, as text; here they are numbers.
+fn row(row: &CellRow) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(row)?;
+    if let Some(columns) = value.as_object_mut() {
+        columns.insert("throughput_tps".to_owned(), Value::from(row.throughput_tps));
+        columns.insert("elapsed_s".to_owned(), Value::from(row.elapsed_s));
+        columns.insert("state".to_owned(), CellState::of_row(row).text().into());
+    }
+    Ok(value)
+}

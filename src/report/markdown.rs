@@ -1,0 +1,102 @@
+//! A run as a Markdown table, to paste into a forum or an issue.
+
+use std::fmt::Write as _;
+
+use super::document::Document;
+use super::escape;
+use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
+
+const FIGURES: [Layer; 5] = [
+    Layer::Throughput,
+    Layer::TtftP50,
+    Layer::TpotP50,
+    Layer::E2eP50,
+    Layer::Errors,
+];
+
+/// What varies, then the figures that were measured; the best row in bold. Above it what was
+/// measured, below it where and with what.
+pub fn table(document: &Document<'_>) -> String {
+    let board = &document.board;
+    let mut text = format!("**{}**\n\n", escape::markdown(&document.headline()));
+    let warnings = document.run.caution.into_iter().map(str::to_owned);
+    let missing = document.missing().into_iter();
+    for warning in warnings
+        .chain(document.run.problems.iter().cloned())
+        .chain(missing)
+    {
+        let _ = writeln!(text, "> {}\n", escape::markdown(&warning));
+    }
+    let dimensions = columns(document);
+    let known = board.layers();
+    let layers: Vec<Layer> = FIGURES
+        .into_iter()
+        .filter(|layer| *layer == Layer::Throughput || known.contains(layer))
+        .collect();
+    let mut head: Vec<String> = dimensions
+        .iter()
+        .map(|values| escape::markdown(&values.dimension.to_string()))
+        .collect();
+    head.extend(layers.iter().map(|layer| match layer {
+        Layer::Errors => layer.name().to_owned(),
+        _ => format!("{} ({})", layer.name(), layer.unit()),
+    }));
+    line(&mut text, &head);
+    line(&mut text, &vec!["---:".to_owned(); head.len()]);
+    let best = board.best().map(|best| best.entry);
+    for (position, entry) in board.entries().iter().enumerate() {
+        if entry.row.is_none() {
+            continue;
+        }
+        let mut cells: Vec<String> = dimensions
+            .iter()
+            .map(|values| board.coordinate(position, &values.dimension))
+            .map(|value| value.map(ToString::to_string).unwrap_or_default())
+            .collect();
+        cells.extend(layers.iter().map(|layer| figure(entry, *layer)));
+        let bold = best == Some(position);
+        let cells: Vec<String> = cells
+            .iter()
+            .map(|cell| escape::markdown(cell))
+            .map(|cell| {
+                if bold && !cell.is_empty() {
+                    format!("**{cell}**")
+                } else {
+                    cell
+                }
+            })
+            .collect();
+        line(&mut text, &cells);
+    }
+    let _ = writeln!(text, "\n{}", escape::markdown(&document.origin_line()));
+    text
+}
+
+/// The dimensions that vary; of a single cell, none does.
+fn columns<'a>(document: &'a Document<'_>) -> Vec<&'a DimensionValues> {
+    let all = document.board.dimensions();
+    all.into_iter()
+        .filter(|values| {
+            values.varies()
+                || (document.board.entries().len() == 1 && values.dimension != Dimension::Repeat)
+        })
+        .collect()
+}
+
+/// Of a cell without a valid figure, the throughput's column says what became of it.
+fn figure(entry: &Entry, layer: Layer) -> String {
+    let value = entry.value(layer).map(|value| layer.precise(value));
+    match (&entry.state, layer) {
+        (CellState::Done, _) => value.unwrap_or_default(),
+        (state @ CellState::Invalid(_), Layer::Throughput) => match value {
+            Some(value) => format!("{value} ({})", state.text()),
+            None => state.text(),
+        },
+        (state, Layer::Throughput) => state.text(),
+        _ => value.unwrap_or_default(),
+    }
+}
+
+fn line(text: &mut String, cells: &[String]) {
+    let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
