@@ -14,6 +14,7 @@ pub enum AppCommand {
     Stop,
     ShowRun,
     ShowResults,
+    ShowModels,
     ShowEnvironment,
     ShowCommand,
     ResetForm,
@@ -56,10 +57,15 @@ impl AppCommand {
                 Some(command_key(Key::Num1)),
             ),
             Self::ShowResults => ("Results", "Earlier runs", Some(command_key(Key::Num2))),
+            Self::ShowModels => (
+                "Models",
+                "Find, judge and make models",
+                Some(command_key(Key::Num4)),
+            ),
             Self::ShowEnvironment => (
                 "Environment",
                 "Python, nginx and this machine",
-                Some(command_key(Key::Num3)),
+                Some(command_key(Key::Num5)),
             ),
             Self::ShowCommand => (
                 "Show command",

@@ -1,5 +1,6 @@
 //! One module a page of the navigation.
 
 pub mod environment;
+pub mod models;
 pub mod results;
 pub mod run;
