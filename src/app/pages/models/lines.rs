@@ -92,13 +92,15 @@ impl Row {
             (_, Some(described)) => described.size.to_string(),
             _ => String::new(),
         };
+        let bad = described.is_some_and(|described| !described.problems.is_empty());
         let state = match &entry.presence {
+            Presence::Here(_) if bad => "will not load",
             Presence::Here(_) => "on disk",
             Presence::Makeable { .. } => "not made",
             Presence::ToDownload(_) => "to download",
         };
         Self {
-            bad: described.is_some_and(|described| !described.problems.is_empty()),
+            bad,
             detail: parts.join(" · "),
             title: title.to_owned(),
             text: entry.text.clone(),

@@ -99,7 +99,7 @@ fn repo(ui: &mut Ui, page: &mut ModelsPage, events: &mut Vec<Event>) {
     caption(ui, "Any other Hugging Face repo");
     ui.horizontal(|ui| {
         let wrong = page.repo_error.is_some();
-        let width = ui.available_width() - 66.0;
+        let width = ui.available_width() - 62.0;
         let field = ui.allocate_ui_with_layout(
             vec2(width, 26.0),
             Layout::left_to_right(Align::Center),

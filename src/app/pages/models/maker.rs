@@ -168,7 +168,7 @@ impl Maker {
             let dash = || "–".to_owned();
             [
                 ("Parameters", parameters.unwrap_or_else(dash)),
-                ("Size on disk", described.size.to_string()),
+                ("Size on disk", format!("about {}", described.size)),
                 ("Bits a weight", bits.unwrap_or_else(dash)),
             ]
         });

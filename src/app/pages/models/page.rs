@@ -144,6 +144,12 @@ impl ModelsPage {
         self.update();
     }
 
+    #[cfg(test)]
+    pub(super) fn set_machine(&mut self, machine: MachineMemory) {
+        self.machine = Some(machine);
+        self.update();
+    }
+
     /// The demand of the form's plan: what the memory estimate starts with.
     pub fn set_form_demand(&mut self, demand: Option<Demand>) {
         self.demand.set_form(demand);
