@@ -33,7 +33,7 @@ enum Action {
     /// Models found on this disk
     List(ListArgs),
     /// Write a model with random weights: real architecture and shape, nothing to download
-    Make(MakeArgs),
+    Make(Box<MakeArgs>),
 }
 
 #[derive(Debug, Default, clap::Args)]

@@ -186,8 +186,8 @@ impl Maker {
             context,
         ] = numbers;
         self.shape = Shape {
-            layers,
             hidden,
+            layers,
             intermediate,
             heads,
             kv_heads,
