@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
 use super::export::{self, Shown};
-use super::pages::run::form::{AttachQuery, AttachedModels, ModelChoice, ResolvedModel};
+use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Handle, Run};
-use crate::models::memory::Judgement;
-use crate::models::{Places, describe, discover, resolve, synthetic};
+use crate::models::catalogue::{Catalogue, Entry};
+use crate::models::memory::{Judgement, MachineMemory};
+use crate::models::{Places, resolve, synthetic};
 use crate::plan::{KnownFlags, Plan};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
@@ -56,7 +57,7 @@ pub enum Done {
         known: Option<KnownFlags>,
         launcher: Vec<String>,
     },
-    Models(Vec<ModelChoice>),
+    Models(ModelsDone),
     Resolved(ResolvedModel),
     Memory(Option<Judgement>),
     Attached(AttachedModels),
@@ -69,6 +70,22 @@ pub enum Done {
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
+}
+
+/// What came of work for the Models page.
+pub enum ModelsDone {
+    Found {
+        catalogue: Box<Catalogue>,
+        /// Models beside the catalogue, by how they were asked for.
+        others: Vec<(String, Result<Entry, String>)>,
+        machine: Option<MachineMemory>,
+    },
+    Inspected(String, Box<Result<Entry, String>>),
+    Making(synthetic::Progress),
+    /// The name without `synthetic:`; `Err(None)` where it was cancelled.
+    Made(Result<String, Option<String>>),
+    /// What went to the trash, or why it did not.
+    Deleted(Result<String, String>),
 }
 
 /// A run that the engine has taken on.
@@ -88,13 +105,13 @@ pub struct Backend {
 }
 
 /// Passes what is heard before a run on to the window.
-struct ToWindow {
+pub(super) struct ToWindow {
     tell: Sender<Done>,
     wake: engine::emitter::Wake,
 }
 
 impl ToWindow {
-    fn say(&self, done: Done) {
+    pub(super) fn say(&self, done: Done) {
         let _ = self.tell.send(done);
         (self.wake)();
     }
@@ -141,7 +158,7 @@ impl Backend {
         self.done.try_recv().ok()
     }
 
-    fn to_window(&self) -> ToWindow {
+    pub(super) fn to_window(&self) -> ToWindow {
         ToWindow {
             tell: self.tell.clone(),
             wake: Arc::clone(&self.wake),
@@ -158,7 +175,7 @@ impl Backend {
     }
 
     /// Work that blocks: files, sensors.
-    fn spawn_blocking(&self, work: impl FnOnce() -> Done + Send + 'static) {
+    pub(super) fn spawn_blocking(&self, work: impl FnOnce() -> Done + Send + 'static) {
         let window = self.to_window();
         self.runtime.spawn_blocking(move || window.say(work()));
     }
@@ -229,21 +246,6 @@ impl Backend {
                 known: KnownFlags::parse(&probe.help, Some(version)).ok(),
                 launcher,
             });
-        });
-    }
-
-    pub fn find_models(&self, extra: Vec<PathBuf>, depth: usize) {
-        self.spawn_blocking(move || {
-            let found = discover(&Places::usual(&extra, depth));
-            let choices = found.into_iter().map(|found| {
-                let description = describe(&found.path);
-                ModelChoice {
-                    text: found.path.to_string_lossy().into_owned(),
-                    label: found.label,
-                    detail: format!("{}, {}", description.bits_text(), description.size),
-                }
-            });
-            Done::Models(choices.collect())
         });
     }
 

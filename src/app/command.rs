@@ -18,6 +18,7 @@ pub enum AppCommand {
     ShowRun,
     ShowResults,
     ShowCompare,
+    ShowModels,
     ShowEnvironment,
     ShowCommand,
     ResetForm,
@@ -79,6 +80,11 @@ impl AppCommand {
                 "Compare",
                 "Runs side by side, and what else differs",
                 Some(command_key(Key::Num3)),
+            ),
+            Self::ShowModels => (
+                "Models",
+                "Find, judge and make models",
+                Some(command_key(Key::Num4)),
             ),
             Self::ShowEnvironment => (
                 "Environment",

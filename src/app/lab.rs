@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use egui::{Context, Frame, Margin, Panel, Ui};
 use egui_material_icons::MaterialIcon;
-use egui_material_icons::icons::{ICON_BAR_CHART, ICON_BUILD, ICON_COMPARE_ARROWS, ICON_SPEED};
+use egui_material_icons::icons::{
+    ICON_BAR_CHART, ICON_BUILD, ICON_COMPARE_ARROWS, ICON_DEPLOYED_CODE, ICON_SPEED,
+};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, Started};
 use super::command::AppCommand;
 use super::export::Exports;
+use super::models_work::ModelsWork;
 use super::pages::compare::ComparePage;
 use super::pages::environment::{self, EnvironmentPage};
+use super::pages::models::ModelsPage;
 use super::pages::results::{self, ResultsPage};
 use super::pages::run::form::{AttachQuery, Facts, FormModel, Presets};
 use super::pages::run::{self, RunView};
 use super::theme::{self, palette, space};
 use crate::engine::emitter::Wake;
+use crate::models::recent::Recent;
 use crate::plan::estimate::Pace;
 use crate::platform::dirs;
 use crate::settings::{SavedSettings, Settings, Sources, Var};
@@ -32,14 +37,16 @@ pub(super) enum Page {
     Run,
     Results,
     Compare,
+    Models,
     Environment,
 }
 
 impl Page {
-    const ALL: [(Self, AppCommand, MaterialIcon); 4] = [
+    const ALL: [(Self, AppCommand, MaterialIcon); 5] = [
         (Self::Run, AppCommand::ShowRun, ICON_SPEED),
         (Self::Results, AppCommand::ShowResults, ICON_BAR_CHART),
         (Self::Compare, AppCommand::ShowCompare, ICON_COMPARE_ARROWS),
+        (Self::Models, AppCommand::ShowModels, ICON_DEPLOYED_CODE),
         (Self::Environment, AppCommand::ShowEnvironment, ICON_BUILD),
     ];
 }
@@ -56,6 +63,7 @@ pub struct Lab {
     pub(super) setting_up: Option<CancellationToken>,
     pub(super) results: ResultsPage,
     pub(super) compare: ComparePage,
+    pub(super) models: ModelsWork,
     pub(super) environment: EnvironmentPage,
     pub(super) sheet_open: bool,
     /// The last thing that went wrong, told above the page until it is dismissed.
@@ -83,6 +91,10 @@ impl Lab {
             Some(data) => Presets::load(&data.join("presets.json")),
             None => (Presets::default(), None),
         };
+        let (recent, trouble) = match dirs::data_dir() {
+            Some(data) => Recent::load(&data.join("recent-models.json")),
+            None => (Recent::default(), None),
+        };
         let mut lab = Self {
             backend,
             page: Page::Run,
@@ -93,9 +105,10 @@ impl Lab {
             setting_up: None,
             results: ResultsPage::default(),
             compare: ComparePage::default(),
+            models: ModelsWork::new(ModelsPage::new(recent)),
             environment: EnvironmentPage::default(),
             sheet_open: false,
-            trouble: None,
+            trouble,
             closing: false,
             asked_model: None,
             asked_attached: None,
@@ -105,6 +118,9 @@ impl Lab {
         lab.list_runs();
         if let Some(file) = file {
             lab.open(file);
+            if file.is_dir() {
+                lab.set_model(file);
+            }
         }
         lab.follow_form();
         Ok(lab)
@@ -140,21 +156,24 @@ impl Lab {
         self.environment.begin_refresh();
         let settings = self.settings();
         self.backend.look(crate::doctor::Inputs::of(&settings));
-        let depth = settings.int(Var::ModelSearchDepth).unwrap_or(4) as usize;
-        self.backend
-            .find_models(settings.paths(Var::ModelDirs).to_vec(), depth);
+        self.look_for_models();
     }
 
     pub(super) fn list_runs(&self) {
         self.backend.list_runs(self.results_dir());
     }
 
-    /// Opens a results file, or takes a model's folder into the form.
+    /// Takes a model's folder into the form.
+    pub(super) fn set_model(&mut self, folder: &Path) {
+        self.page = Page::Run;
+        self.form.set(Var::ModelPath, &folder.to_string_lossy());
+        self.follow_form();
+    }
+
+    /// Opens a results file, or shows what a model's folder holds.
     pub(super) fn open(&mut self, path: &Path) {
         if path.is_dir() {
-            self.page = Page::Run;
-            self.form.set(Var::ModelPath, &path.to_string_lossy());
-            self.follow_form();
+            self.show_model(&path.to_string_lossy());
             return;
         }
         self.page = Page::Results;
@@ -213,6 +232,7 @@ impl Lab {
             Page::Run => self.run_page(ui),
             Page::Results => self.results_page(ui),
             Page::Compare => self.compare_page(ui),
+            Page::Models => self.models_page(ui),
             Page::Environment => self.environment_page(ui),
         };
         for command in commands {

@@ -17,6 +17,7 @@ mod heat;
 mod heat_panel;
 mod lab;
 mod launch;
+mod models_work;
 pub mod pages;
 pub mod run_state;
 pub mod theme;

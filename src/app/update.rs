@@ -40,6 +40,7 @@ impl Lab {
             AppCommand::ShowRun => self.page = Page::Run,
             AppCommand::ShowResults => self.page = Page::Results,
             AppCommand::ShowCompare => self.page = Page::Compare,
+            AppCommand::ShowModels => self.show_models(),
             AppCommand::ShowEnvironment => self.page = Page::Environment,
             AppCommand::ShowCommand => self.form_action(&FormAction::OpenCommands),
             AppCommand::ResetForm => self.form_action(&FormAction::Reset),
@@ -103,13 +104,15 @@ impl Lab {
         }
     }
 
-    fn set_busy(&mut self) {
+    pub(super) fn set_busy(&mut self) {
         let busy = if self.engine.is_some() {
             Some("A run is going on.")
         } else if self.preparing.is_some() {
             Some("A run is being prepared.")
         } else if self.setting_up.is_some() {
             Some("MLX is being set up.")
+        } else if self.models.page.is_making() {
+            Some("A model is being made.")
         } else {
             None
         };
@@ -124,10 +127,11 @@ impl Lab {
         let (Some(plan), Some(settings)) = (self.form.plan(), self.form.settings()) else {
             return;
         };
-        let mut plan = plan.clone();
+        let (mut plan, settings) = (plan.clone(), settings.clone());
+        self.remember_model();
         plan.results_dir = self.results_dir();
         let cancel = CancellationToken::new();
-        self.backend.start(settings.clone(), plan, cancel.clone());
+        self.backend.start(settings, plan, cancel.clone());
         self.preparing = Some(cancel);
         self.run = Some(RunView::new(RunState::new()));
         self.page = Page::Run;
@@ -230,10 +234,7 @@ impl Lab {
                 self.form.update();
                 self.follow_form();
             }
-            Done::Models(models) => {
-                self.form.facts.found_models = models;
-                self.form.update();
-            }
+            Done::Models(done) => self.models_done(done),
             Done::Resolved(model) => {
                 self.form.set_resolved(model);
                 self.follow_form();
@@ -258,7 +259,9 @@ impl Lab {
                 self.form.set(var, &path.to_string_lossy());
                 self.look();
             }
-            Done::PickedModel(path) | Done::PickedResults(path) => self.open(&path),
+            Done::PickedModel(path) if self.page == Page::Models => self.open(&path),
+            Done::PickedModel(path) => self.set_model(&path),
+            Done::PickedResults(path) => self.open(&path),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use crate::models::{Description, ModelError, Places, describe, discover};
 use crate::settings::Var;
 use crate::units::{Bytes, Secs};
 
+mod shape_args;
+
+use self::shape_args::ShapeArgs;
 use super::asked::Asked;
 use super::failure::{Interrupted, Usage};
 use super::interrupt::cancellable;
@@ -30,7 +33,7 @@ enum Action {
     /// Models found on this disk
     List(ListArgs),
     /// Write a model with random weights: real architecture and shape, nothing to download
-    Make(MakeArgs),
+    Make(Box<MakeArgs>),
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -45,7 +48,7 @@ struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 struct MakeArgs {
-    /// `synthetic:tiny`, `synthetic:llama-3.2-1b-4bit`, ...
+    /// `synthetic:tiny`, `synthetic:llama-3.2-1b-4bit`, ..., or a name for a shape of its own
     #[arg(value_name = "synthetic:NAME")]
     name: String,
     /// The model folder to make [default: NAME in the app's data folder]
@@ -54,6 +57,31 @@ struct MakeArgs {
     /// Float type of scales and norms: `bf16`, `f16` or `f32` (f32 is the fast one on a CPU)
     #[arg(long, value_name = "TYPE")]
     dtype: Option<FloatType>,
+    #[command(flatten)]
+    shape: ShapeArgs,
+}
+
+impl MakeArgs {
+    /// The model's full name and its shape.
+    fn model(&self, models_dir: Option<&Path>) -> Result<(String, Shape), ModelError> {
+        let name = &self.name;
+        let name = name.strip_prefix(synthetic::PREFIX).unwrap_or(name);
+        if self.shape.is_given() {
+            synthetic::check_name(name).map_err(|reason| ModelError::BadName {
+                name: name.to_owned(),
+                reason: format!("{reason}; a shape of its own needs a name of its own"),
+            })?;
+            return Ok((name.to_owned(), self.shape.shape(self.dtype)?));
+        }
+        match self.dtype {
+            Some(dtype) => {
+                let name = synthetic::with_dtype(name, dtype)?;
+                let shape = Shape::named(&name)?;
+                Ok((name, shape))
+            }
+            None => synthetic::find(name, models_dir.unwrap_or(Path::new(""))),
+        }
+    }
 }
 
 pub async fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
@@ -148,29 +176,28 @@ fn table(models: &[(String, Description)]) -> String {
 }
 
 async fn make(args: &MakeArgs) -> anyhow::Result<ExitCode> {
-    let name = args
-        .name
-        .strip_prefix(synthetic::PREFIX)
-        .unwrap_or(&args.name);
-    let name = match args.dtype {
-        Some(dtype) => synthetic::with_dtype(name, dtype),
-        None => synthetic::canonical(name),
-    }
-    .map_err(|error| Usage::of(&error))?;
-    let shape = Shape::named(&name)?;
-    let folder = if let Some(folder) = &args.out {
-        folder.clone()
-    } else {
-        let models = crate::platform::dirs::models_dir().ok_or(ModelError::NoModelsFolder)?;
-        synthetic::folder_of(&name, &models)?
+    let models = crate::platform::dirs::models_dir();
+    let (name, shape) = args
+        .model(models.as_deref())
+        .map_err(|error| Usage::of(&error))?;
+    let custom = args.out.is_none() && args.shape.is_given();
+    let models = models.ok_or(ModelError::NoModelsFolder);
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => models?.join(&name),
     };
     let started = Instant::now();
     let made = cancellable(|cancel| {
         let name = name.clone();
         tokio::task::spawn_blocking(move || {
             let mut meter = Meter::new(&name);
-            synthetic::ensure_shape(&name, &shape, &folder, &mut |p| meter.show(p), &cancel)
-                .map(|folder| (folder, meter.written))
+            let mut show = |progress| meter.show(progress);
+            let made = match folder.parent().filter(|_| custom) {
+                // In the app's own folder, no other shape of that name is replaced.
+                Some(models) => synthetic::make_custom(&name, &shape, models, &mut show, &cancel),
+                None => synthetic::ensure_shape(&name, &shape, &folder, &mut show, &cancel),
+            };
+            made.map(|folder| (folder, meter.written))
         })
     })
     .await?;

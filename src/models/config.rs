@@ -44,6 +44,14 @@ impl Config {
         Ok(Self { value, bytes })
     }
 
+    /// Of a model that is not on disk yet.
+    pub fn of(value: Value) -> Self {
+        Self {
+            bytes: value.to_string().into_bytes(),
+            value,
+        }
+    }
+
     /// The language model's own section wins over the top level.
     fn get(&self, key: &str) -> Option<&Value> {
         let nested = self.value.get("text_config").and_then(|text| text.get(key));

@@ -64,6 +64,8 @@ pub struct Description {
     pub weights: Bytes,
     /// In tokens.
     pub context: Option<u64>,
+    /// Ids that the output chooses from.
+    pub vocabulary: Option<u64>,
     pub layers: Option<u64>,
     pub kv_heads: Option<u64>,
     pub head_dim: Option<u64>,
@@ -143,6 +145,7 @@ pub fn describe(folder: &Path) -> Description {
         size: Bytes(size_of(folder)),
         weights: Bytes(tensors.values().map(|tensor| tensor.bytes()).sum()),
         context: known.context(),
+        vocabulary: known.number("vocab_size"),
         layers: known
             .number("num_hidden_layers")
             .or_else(|| known.number("n_layers")),

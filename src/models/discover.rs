@@ -19,7 +19,7 @@ pub const DEFAULT_DEPTH: usize = 4;
 const MOST_FOLDERS: usize = 50_000;
 
 /// Where to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// Our own synthetic models.
     pub synthetic: Option<PathBuf>,

@@ -10,12 +10,16 @@ pub enum ModelError {
         "no model was named: give a folder, a Hugging Face repo such as mlx-community/Llama-3.2-1B-Instruct-4bit, or synthetic:tiny"
     )]
     Empty,
-    #[error("there is no synthetic model {name:?}{}; known are {known}, each also with -f16, -bf16 or -f32 behind it", nearest_text(.nearest.as_ref()))]
+    #[error("there is no synthetic model {name:?}{}; known are {known}, each also with -f16, -bf16 or -f32 behind it; `models make synthetic:NAME --like tiny --layers 4` makes one of any shape", nearest_text(.nearest.as_ref()))]
     UnknownSynthetic {
         name: String,
         nearest: Option<String>,
         known: String,
     },
+    #[error("{name:?} cannot name a synthetic model: {reason}")]
+    BadName { name: String, reason: String },
+    #[error("synthetic:{name} is there already with another shape: choose another name, or delete {} first", .folder.display())]
+    OtherShape { name: String, folder: PathBuf },
     #[error("this shape makes no model: {0}")]
     BadShape(String),
     #[error("the model folder {} does not exist: check the spelling, or `models list` to see what is on this disk", .0.display())]

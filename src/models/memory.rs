@@ -93,6 +93,17 @@ pub fn estimate(model: &Description, demand: &Demand) -> Estimate {
     }
 }
 
+/// Of a model of which only the weights' size is known, because it is not on this disk.
+pub fn estimate_weights(weights: Bytes, instances: u32) -> Estimate {
+    let instances = u64::from(instances);
+    Estimate {
+        weights: Bytes(weights.0.saturating_mul(instances)),
+        cache: None,
+        cache_is_upper_bound: false,
+        processes: Bytes(PROCESS_BYTES * instances),
+    }
+}
+
 /// The memory that servers can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MachineMemory {

@@ -7,12 +7,15 @@
 //! ```
 
 mod batching;
+pub mod catalogue;
 mod config;
 mod describe;
 pub mod discover;
 mod error;
 mod header;
 pub mod memory;
+mod predict;
+pub mod recent;
 mod recommended;
 mod resolve;
 pub mod synthetic;
@@ -21,5 +24,6 @@ pub use batching::{Batching, CacheKind};
 pub use describe::{Description, Parameters, Quantisation, describe};
 pub use discover::{Found, Places, discover};
 pub use error::ModelError;
+pub use predict::predict;
 pub use recommended::{Recommended, SizeClass, recommended};
-pub use resolve::{Origin, Resolved, resolve};
+pub use resolve::{Origin, Resolved, check_repo, resolve};

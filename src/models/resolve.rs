@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::discover::{Places, cached_snapshot, expand_home, has_weights, is_model};
 use super::error::ModelError;
 use super::recommended::approximate_download;
-use super::synthetic::{self, Record, Shape};
+use super::synthetic::{self, Record};
 use crate::plan::ModelRef;
 use crate::units::Bytes;
 
@@ -95,10 +95,10 @@ pub fn resolve(text: &str, places: &Places) -> Result<Resolved, ModelError> {
 }
 
 fn resolve_synthetic(name: &str, models_dir: &Path) -> Result<Resolved, ModelError> {
-    let name = synthetic::canonical(name)?;
+    let (name, shape) = synthetic::find(name, models_dir)?;
     let folder = std::path::absolute(models_dir.join(&name))
         .map_err(ModelError::io("could not find the folder", models_dir))?;
-    let ready = synthetic::is_ready(&name, &Shape::named(&name)?, &folder);
+    let ready = synthetic::is_ready(&name, &shape, &folder);
     Ok(Resolved {
         model: ModelRef {
             path: text_of(&folder),
@@ -198,7 +198,7 @@ fn text_of(path: &Path) -> String {
 
 /// `validate_repo_id` of `huggingface_hub`, of the form with an organisation: every model here has
 /// one, and a bare word is more likely a mistyped folder. The error is the rule that is broken.
-pub(super) fn check_repo(text: &str) -> Result<(), &'static str> {
+pub fn check_repo(text: &str) -> Result<(), &'static str> {
     let Some((org, name)) = text.split_once('/') else {
         return Err("a repo is written org/name");
     };

@@ -51,6 +51,32 @@ pub async fn ready(
     Ok(model)
 }
 
+/// What the largest cell of `plan` asks of each instance; `None` of a plan without cells.
+pub fn largest_demand(plan: &Plan) -> Option<Demand> {
+    demands(plan).max_by_key(|demand| {
+        // A full cache weighs by all of these; the weights by the instances alone.
+        let tokens = u64::from(demand.prompt_tokens) + u64::from(demand.output_tokens);
+        let caches = u64::from(demand.sequences) * tokens * u64::from(demand.instances);
+        (demand.instances, caches)
+    })
+}
+
+fn demands(plan: &Plan) -> impl Iterator<Item = Demand> {
+    plan.cells.iter().map(|cell| {
+        let batch = cell.point.decode_concurrency.unwrap_or(32);
+        Demand {
+            instances: cell.point.instances,
+            sequences: batch.min(cell.load.concurrency),
+            prompt_tokens: cell
+                .load
+                .prompt_tokens
+                .unwrap_or_else(|| prompt_tokens(plan)),
+            output_tokens: cell.load.max_tokens,
+            cached_sequences: CACHED_SEQUENCES,
+        }
+    })
+}
+
 /// Whether the largest cell of `plan` fits into this machine's memory, in words; `None` where the
 /// model is not on this disk yet.
 pub fn memory_judgement(plan: &Plan) -> Option<memory::Judgement> {
@@ -61,22 +87,8 @@ pub fn memory_judgement(plan: &Plan) -> Option<memory::Judgement> {
     let folder = Path::new(&plan.model.path);
     let description: Description = folder.is_dir().then(|| describe(folder))?;
     let machine = MachineMemory::here()?;
-    plan.cells
-        .iter()
-        .map(|cell| {
-            let batch = cell.point.decode_concurrency.unwrap_or(32);
-            let demand = Demand {
-                instances: cell.point.instances,
-                sequences: batch.min(cell.load.concurrency),
-                prompt_tokens: cell
-                    .load
-                    .prompt_tokens
-                    .unwrap_or_else(|| prompt_tokens(plan)),
-                output_tokens: cell.load.max_tokens,
-                cached_sequences: CACHED_SEQUENCES,
-            };
-            memory::estimate(&description, &demand)
-        })
+    demands(plan)
+        .map(|demand| memory::estimate(&description, &demand))
         .max_by_key(memory::Estimate::total)
         .map(|largest| memory::judge(&largest, &machine))
 }

@@ -2,5 +2,6 @@
 
 pub mod compare;
 pub mod environment;
+pub mod models;
 pub mod results;
 pub mod run;

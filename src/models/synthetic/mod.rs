@@ -1,6 +1,8 @@
 //! Models with real architecture and shape and random weights, made here in seconds instead of
 //! downloaded. How fast a model runs does not depend on what its weights say.
 
+mod check;
+mod custom;
 mod folder;
 mod presets;
 mod shape;
@@ -19,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use super::error::ModelError;
 use crate::units::Bytes;
 
+pub use check::{Part, Problem};
+pub use custom::{check_name, find, made, make_custom};
 pub use presets::NAMES;
 pub(super) use shape::nearest;
 pub use shape::{Arch, FloatType, RopeScaling, Shape, canonical, with_dtype};
@@ -66,9 +70,21 @@ pub fn size(shape: &Shape) -> Result<(Bytes, u64), ModelError> {
     Ok((Bytes(layout.data_bytes()), layout.parameters))
 }
 
+/// What `config.json` says of a shape that passed [`Shape::check`].
+pub(super) fn config(shape: &Shape) -> Value {
+    tokenizer::config(shape)
+}
+
+/// Bytes of the file that holds the weights, header and all, of a shape that passed
+/// [`Shape::check`].
+pub(super) fn file_size(shape: &Shape) -> Bytes {
+    let layout = Layout::of(shape);
+    Bytes(layout.header().len() as u64 + layout.data_bytes())
+}
+
 /// The folder of the named model within `models_dir`, whether it is there yet or not.
 pub fn folder_of(name: &str, models_dir: &Path) -> Result<PathBuf, ModelError> {
-    Ok(models_dir.join(canonical(name)?))
+    Ok(models_dir.join(find(name, models_dir)?.0))
 }
 
 /// Whether `folder` holds exactly this model, complete.
@@ -90,7 +106,8 @@ pub fn is_ready(name: &str, shape: &Shape, folder: &Path) -> bool {
             .all(|file| folder.join(file).is_file())
 }
 
-/// The named model's folder within `models_dir`, made if it is not there. Blocks for as long as
+/// The named model's folder within `models_dir`, made if it is not there, or not whole: a model of
+/// a shape of its own is made anew from its record. Blocks for as long as
 /// the disk needs; call it from a thread that may.
 ///
 /// `progress` is called about once a megabyte. A cancelled or failed attempt leaves nothing.
@@ -100,8 +117,7 @@ pub fn ensure(
     progress: &mut dyn FnMut(Progress),
     cancel: &CancellationToken,
 ) -> Result<PathBuf, ModelError> {
-    let name = canonical(name)?;
-    let shape = Shape::named(&name)?;
+    let (name, shape) = find(name, models_dir)?;
     ensure_shape(&name, &shape, &models_dir.join(&name), progress, cancel)
 }
 

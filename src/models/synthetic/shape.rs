@@ -143,87 +143,26 @@ impl Shape {
         Ok(shape)
     }
 
-    /// Numbers in a group are packed into 32-bit words, so widths must divide; and `mlx_lm` computes
-    /// some sizes from others. Everything that would only fail inside the server is refused here.
-    pub fn check(&self) -> Result<(), ModelError> {
-        let bad = |text: String| Err(ModelError::BadShape(text));
-        for (what, value, most) in [
-            ("hidden size", self.hidden, 1 << 16),
-            ("layers", self.layers, 1 << 10),
-            ("intermediate size", self.intermediate, 1 << 20),
-            ("attention heads", self.heads, 1 << 10),
-            ("key/value heads", self.kv_heads, 1 << 10),
-            ("head size", self.head_dim, 1 << 12),
-            ("vocabulary", self.vocab, 1 << 22),
-            ("context", self.context, 1 << 32),
-        ] {
-            if value == 0 || value > most {
-                return bad(format!(
-                    "{what} is {value}; it must lie between 1 and {most}"
-                ));
-            }
+    /// The same sizes in another family: what only the former one had is dropped, and what the
+    /// new one computes itself is set to that.
+    #[must_use]
+    pub fn in_family(mut self, arch: Arch) -> Self {
+        self.arch = arch;
+        if !matches!(arch, Arch::Llama | Arch::Mistral) {
+            self.rope_scaling = None;
         }
-        if self.vocab < super::tokenizer::SMALLEST_VOCABULARY {
-            return bad(format!(
-                "a vocabulary of {} has no room for the {} tokens that every one holds",
-                self.vocab,
-                super::tokenizer::SMALLEST_VOCABULARY
-            ));
-        }
-        if !self.heads.is_multiple_of(self.kv_heads) {
-            return bad(format!(
-                "{} attention heads cannot share {} key/value heads evenly",
-                self.heads, self.kv_heads
-            ));
-        }
-        if !self.head_dim.is_multiple_of(2) {
-            return bad(format!(
-                "a head size of {} is odd, and the rotary embedding turns pairs",
-                self.head_dim
-            ));
-        }
-        if self.arch == Arch::Qwen2 && self.heads * self.head_dim != self.hidden {
-            return bad(format!(
-                "qwen2 takes hidden / heads as its head size, but {} heads of {} are not {}",
-                self.heads, self.head_dim, self.hidden
-            ));
-        }
-        if !(self.rope_theta.is_finite() && self.rope_theta > 1.0 && self.norm_eps > 0.0) {
-            return bad("rope theta must be above 1 and the norm's epsilon above 0".into());
-        }
-        self.check_packing()
+        self.with_own_head_size()
     }
 
-    fn check_packing(&self) -> Result<(), ModelError> {
-        let bad = |text: String| Err(ModelError::BadShape(text));
-        if self.bits == 0 {
-            return Ok(());
+    /// Qwen2 always takes hidden / heads as its head size.
+    #[must_use]
+    pub fn with_own_head_size(mut self) -> Self {
+        if self.arch == Arch::Qwen2
+            && let Some(head_dim) = self.hidden.checked_div(self.heads)
+        {
+            self.head_dim = head_dim;
         }
-        if !matches!(self.bits, 4 | 8) {
-            return bad(format!(
-                "{} bits; choose 4, 8, or 0 for dense weights",
-                self.bits
-            ));
-        }
-        if !matches!(self.group_size, 32 | 64 | 128) {
-            return bad(format!(
-                "a group size of {}; choose 32, 64 or 128",
-                self.group_size
-            ));
-        }
-        for (what, width) in [
-            ("hidden size", self.hidden),
-            ("intermediate size", self.intermediate),
-            ("heads x head size", self.heads * self.head_dim),
-        ] {
-            if !width.is_multiple_of(self.group_size) {
-                return bad(format!(
-                    "{what} {width} is no multiple of the group size {}",
-                    self.group_size
-                ));
-            }
-        }
-        Ok(())
+        self
     }
 }
 
@@ -262,9 +201,14 @@ fn unknown(name: &str) -> ModelError {
 
 /// The known name that `name` most likely means.
 pub(in super::super) fn nearest(name: &str) -> Option<String> {
-    NAMES
+    nearest_of(name, &NAMES)
+}
+
+/// As [`nearest`], of any names.
+pub(super) fn nearest_of(name: &str, known: &[impl AsRef<str>]) -> Option<String> {
+    known
         .iter()
-        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .map(|known| (strsim::jaro_winkler(name, known.as_ref()), known.as_ref()))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| format!("synthetic:{known}"))
