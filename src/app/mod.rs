@@ -10,15 +10,24 @@
 
 mod backend;
 pub mod command;
+mod drop;
+mod filter_focus;
 mod heat;
 mod heat_panel;
 mod lab;
 mod launch;
 pub mod pages;
+mod preparing;
 pub mod run_state;
+mod settings_sheet;
+mod shell;
+mod shortcut_sheet;
 pub mod theme;
+mod toasts;
 mod update;
+mod welcome;
 pub mod widgets;
+mod window_state;
 
 pub use lab::Lab;
 pub use launch::window;
