@@ -278,7 +278,8 @@ impl Backend {
         self.spawn_blocking(move || {
             let problem = library::folder_problem(&results);
             let mut runs = library::scan(&results);
-            let same = |a: &Path, b: &Path| a == b || a.canonicalize().ok() == b.canonicalize().ok();
+            let same =
+                |a: &Path, b: &Path| a == b || a.canonicalize().ok() == b.canonicalize().ok();
             let others = others.iter().filter(|path| path.is_file());
             let mut others: Vec<RunSummary> = others
                 .filter(|path| !runs.iter().any(|run| same(&run.path, path)))

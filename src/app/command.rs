@@ -251,13 +251,14 @@ mod tests {
                 events,
                 ..Default::default()
             };
-            let _ = context.run_ui(input, |ui| {
+            let mut output = context.run_ui(input, |ui| {
                 *pressed = pressed.or(AppCommand::pressed(ui.ctx(), sheet_open));
                 let field = ui.add(egui::TextEdit::singleline(&mut text).id(id));
                 if typing {
                     field.request_focus();
                 }
             });
+            output.textures_delta.clear();
         };
         let mut pressed = None;
         draw(Vec::new(), &mut pressed);
@@ -281,7 +282,10 @@ mod tests {
         use AppCommand as C;
         let shift = Modifiers::SHIFT;
         let question = || key(Key::Questionmark, shift);
-        assert_eq!(with_events(question(), false, false), Some(C::ShortcutSheet));
+        assert_eq!(
+            with_events(question(), false, false),
+            Some(C::ShortcutSheet)
+        );
         assert_eq!(with_events(question(), false, true), None);
         let copy = || vec![Event::Copy];
         assert_eq!(with_events(copy(), false, false), Some(C::CopySelection));

@@ -108,8 +108,8 @@ impl Hover {
             (over, dropped)
         });
         if over != self.paths {
-            self.told = (!over.is_empty())
-                .then(|| Dropped::of(over.iter().map(PathBuf::as_path)).told());
+            self.told =
+                (!over.is_empty()).then(|| Dropped::of(over.iter().map(PathBuf::as_path)).told());
             self.paths = over;
         }
         (!dropped.is_empty()).then(|| Dropped::of(dropped.iter().map(PathBuf::as_path)))
@@ -177,7 +177,14 @@ mod tests {
     fn every_kind_of_file_is_taken_or_says_what_to_drop_instead() {
         let dir = tempfile::tempdir().expect("a folder");
         let at = |name: &str| dir.path().join(name);
-        for name in ["a.csv", "b.CSV", "a.json", "a.machine.csv", "w.safetensors", "x.txt"] {
+        for name in [
+            "a.csv",
+            "b.CSV",
+            "a.json",
+            "a.machine.csv",
+            "w.safetensors",
+            "x.txt",
+        ] {
             fs::write(at(name), "").expect("a file");
         }
         for name in ["model", "plain"] {

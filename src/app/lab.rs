@@ -251,7 +251,8 @@ impl Lab {
                     let label = (icon.rich_text(), about.text);
                     let line = ui
                         .selectable_label(here, label)
-                        .on_hover_text(about.tooltip);
+                        .on_hover_text(about.tooltip)
+                        .accessible_name(about.text);
                     if line.clicked() {
                         asked = Some(command);
                     }

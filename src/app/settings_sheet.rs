@@ -211,7 +211,7 @@ impl SettingsSheet {
                 Var::ModelDirs => "none".to_owned(),
                 _ => "found by itself".to_owned(),
             };
-            row.on = settings.is_on(row.var);
+            row.on = row.kind == Kind::Switch && settings.is_on(row.var);
             row.text = kept.unwrap_or_default();
             row.source = source(row.var, settings.source(row.var), row.is_saved);
         }
@@ -324,9 +324,7 @@ impl Row {
                         self.picker(ui, "Add...", Pick::Folder, actions);
                     }
                 }
-                if self.is_saved
-                    && revert(ui, self.name, "Forget what is saved").clicked()
-                {
+                if self.is_saved && revert(ui, self.name, "Forget what is saved").clicked() {
                     actions.push(SettingsAction::Save(self.var, None));
                 }
             });
@@ -384,7 +382,9 @@ fn problem(var: Var, text: &str) -> Option<String> {
 fn source(var: Var, source: Source, is_saved: bool) -> String {
     match source {
         Source::Saved => "Saved here".to_owned(),
-        Source::Default if is_saved => "What is saved is not accepted: the default holds".to_owned(),
+        Source::Default if is_saved => {
+            "What is saved is not accepted: the default holds".to_owned()
+        }
         Source::Default => "Default".to_owned(),
         Source::Environment | Source::Overrides | Source::Edited => {
             let name = var.name();

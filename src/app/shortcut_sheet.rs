@@ -46,7 +46,10 @@ pub fn show(
                 if button.clicked() {
                     asked = Some(command);
                 }
-                theme::caption(ui, "Arrow keys move in a heatmap; Tab goes to the next control.");
+                theme::caption(
+                    ui,
+                    "Arrow keys move in a heatmap; Tab goes to the next control.",
+                );
             });
         });
     asked

@@ -108,7 +108,10 @@ pub fn show(ui: &mut Ui, welcome: &Welcome, preparing: &mut Preparing) -> Option
             }
         });
         ui.add_space(space::XS);
-        theme::caption(ui, "Nothing leaves this machine, and nothing outside the app's folder changes.");
+        theme::caption(
+            ui,
+            "Nothing leaves this machine, and nothing outside the app's folder changes.",
+        );
     });
     asked
 }
@@ -128,14 +131,10 @@ fn centred(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui)) {
         ui.add_space(((free.y - height) / 2.4).max(space::M));
         ui.horizontal(|ui| {
             ui.add_space(((free.x - width) / 2.0).max(0.0));
-            ui.allocate_ui_with_layout(
-                vec2(width, 0.0),
-                Layout::top_down(Align::Min),
-                |ui| {
-                    ui.set_width(width);
-                    contents(ui);
-                },
-            );
+            ui.allocate_ui_with_layout(vec2(width, 0.0), Layout::top_down(Align::Min), |ui| {
+                ui.set_width(width);
+                contents(ui);
+            });
         });
     });
 }

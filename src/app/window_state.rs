@@ -235,8 +235,7 @@ mod tests {
         let (mut keeper, before, warning) = Keeper::open(Some(dir.path()));
         assert_eq!(warning, None);
         assert_eq!(
-            before.size,
-            None,
+            before.size, None,
             "a size that is no number of points is none"
         );
         assert_eq!(keeper.keep(&state(), 5.0), None);

@@ -121,9 +121,9 @@ pub fn folder_problem(results_dir: &Path) -> Option<String> {
                 )
             })
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
-            Some(format!("{at} is a file, not a folder. Choose another results folder."))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Some(format!(
+            "{at} is a file, not a folder. Choose another results folder."
+        )),
         Err(e) => Some(format!(
             "The results folder {at} cannot be read: {e}. Change its permissions, or choose \
              another folder."

@@ -286,7 +286,10 @@ mod tests {
             .output()
             .expect("a process");
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
         assert!(home.path().join("data/Trash/files").is_dir());
     }
 

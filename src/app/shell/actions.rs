@@ -19,12 +19,10 @@ impl Lab {
             WelcomeAction::Measure => self.measure_first(),
             WelcomeAction::Dismiss => self.shell.welcoming = Welcoming::No,
             WelcomeAction::Preparing(PreparingAction::Cancel) => self.command(AppCommand::Stop),
-            WelcomeAction::Preparing(PreparingAction::Retry) => {
-                match self.shell.resuming.take() {
-                    Some(csv) => self.resume(&csv),
-                    None => self.command(AppCommand::Start),
-                }
-            }
+            WelcomeAction::Preparing(PreparingAction::Retry) => match self.shell.resuming.take() {
+                Some(csv) => self.resume(&csv),
+                None => self.command(AppCommand::Start),
+            },
             WelcomeAction::Preparing(PreparingAction::ShowEnvironment) => {
                 self.page = Page::Environment;
             }

@@ -1,8 +1,8 @@
 //! Small parts that every page is made of.
 
 use egui::{
-    Align, Align2, Button, Color32, CornerRadius, Frame, InnerResponse, Label, Layout, Margin, Response,
-    RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    Align, Align2, Button, Color32, CornerRadius, Frame, InnerResponse, Label, Layout, Margin,
+    Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 

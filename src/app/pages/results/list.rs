@@ -2,8 +2,8 @@
 
 use egui::text::LayoutJob;
 use egui::{
-    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Pos2, Rect, Role, ScrollArea, Sense, TextEdit,
-    TextStyle, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Pos2, Rect, Role,
+    ScrollArea, Sense, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_REFRESH};
 

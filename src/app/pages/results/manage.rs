@@ -118,7 +118,10 @@ fn edit(
         .desired_rows(5)
         .desired_width(f32::INFINITY);
     ui.add(field).labelled_by(label.id);
-    theme::caption(ui, "Both are kept beside the results; the CSV is not changed.");
+    theme::caption(
+        ui,
+        "Both are kept beside the results; the CSV is not changed.",
+    );
     ui.add_space(space::S);
     let save = ResultsAction::Note(path.to_owned(), RunNote::new(name, note));
     let answer = answers(ui, "Save", save.clone());
@@ -134,11 +137,7 @@ fn trash(ui: &mut Ui, path: &Path, title: &str) -> Answer {
     );
     ui.add(Label::new(RichText::new(text).color(colour)).wrap());
     ui.add_space(space::M);
-    answers(
-        ui,
-        "Move to trash",
-        ResultsAction::Trash(path.to_owned()),
-    )
+    answers(ui, "Move to trash", ResultsAction::Trash(path.to_owned()))
 }
 
 fn answers(ui: &mut Ui, text: &str, action: ResultsAction) -> Answer {

@@ -172,11 +172,7 @@ pub(super) fn show(
     asked
 }
 
-fn title_row(
-    ui: &mut Ui,
-    opened: &OpenedRun,
-    actions: &mut Vec<ResultsAction>,
-) -> Option<Dialog> {
+fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) -> Option<Dialog> {
     let mut asked = None;
     ui.horizontal(|ui| {
         ui.heading(&opened.title);
