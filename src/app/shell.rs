@@ -140,6 +140,7 @@ impl Lab {
         if let Some(edits) = kept.form.as_ref().and_then(Edits::from_json) {
             self.form.restore(edits);
         }
+        self.update_welcome();
     }
 
     /// Hands what is worth keeping to the keeper; call it once a frame, outside of drawing.

@@ -1,10 +1,13 @@
 //! Every shortcut, by what it is about.
 
-use egui::{Align, Context, Grid, Layout, RichText, Ui, Window, vec2};
+use egui::{Context, Grid, RichText, Ui, Window, vec2};
 use strum::IntoEnumIterator as _;
 
 use super::command::{AppCommand, Section};
 use super::theme::{self, palette, space};
+
+/// Of a column of groups, in points.
+const GROUP_WIDTH: f32 = 230.0;
 
 /// Draws the sheet while `open`; `enabled` says why a command cannot run now. Gives the command
 /// that was clicked.
@@ -28,6 +31,7 @@ pub fn show(
                     [Section::Figures, Section::Pages],
                 ] {
                     ui.vertical(|ui| {
+                        ui.set_width(GROUP_WIDTH);
                         for section in pair {
                             group(ui, section, &enabled);
                         }
@@ -61,7 +65,7 @@ fn group(ui: &mut Ui, section: Section, enabled: &impl Fn(AppCommand) -> Result<
     let muted = palette(ui).text_tertiary;
     Grid::new(("shortcuts", section.to_string()))
         .num_columns(2)
-        .min_col_width(96.0)
+        .min_col_width(110.0)
         .spacing(vec2(space::L, 6.0))
         .show(ui, |ui| {
             for command in AppCommand::iter().filter(|command| command.section() == section) {
@@ -84,10 +88,9 @@ fn group(ui: &mut Ui, section: Section, enabled: &impl Fn(AppCommand) -> Result<
                 let why = may.err();
                 ui.label(text)
                     .on_hover_text(why.as_deref().unwrap_or(about.tooltip));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    let keys = keys.join(" or ");
-                    ui.label(RichText::new(keys).font(theme::font::figures(12.0)));
-                });
+                let keys = keys.join(" or ").replace("Questionmark", "?");
+                let keys = RichText::new(keys).font(theme::font::figures(12.0));
+                ui.label(keys.color(palette(ui).text_secondary));
                 ui.end_row();
             }
         });
