@@ -161,7 +161,7 @@ impl AppCommand {
                 command => [command.about().shortcut, command.other_shortcut()]
                     .into_iter()
                     .flatten()
-                    .filter(|shortcut| !typing || !writes(shortcut))
+                    .filter(|shortcut| !typing || !writes(*shortcut))
                     .any(|shortcut| input.consume_shortcut(&shortcut)),
             })
         })
@@ -169,7 +169,7 @@ impl AppCommand {
 }
 
 /// True of a key that puts a letter into a text.
-const fn writes(shortcut: &KeyboardShortcut) -> bool {
+const fn writes(shortcut: KeyboardShortcut) -> bool {
     matches!(shortcut.logical_key, Key::Questionmark) && !shortcut.modifiers.command
 }
 
@@ -187,7 +187,7 @@ mod tests {
     }
 
     /// The keys that are down on that system, as the window system tells them.
-    fn held(shortcut: &KeyboardShortcut, mac: bool) -> Modifiers {
+    fn held(shortcut: KeyboardShortcut, mac: bool) -> Modifiers {
         let asked = shortcut.modifiers;
         Modifiers {
             alt: asked.alt,
@@ -203,14 +203,14 @@ mod tests {
         for mac in [true, false] {
             let mut taken: HashMap<(Modifiers, Key), AppCommand> = HashMap::new();
             for (command, shortcut) in all() {
-                let keys = (held(&shortcut, mac), shortcut.logical_key);
+                let keys = (held(shortcut, mac), shortcut.logical_key);
                 if let Some(other) = taken.insert(keys, command) {
                     panic!("{command:?} and {other:?} share {keys:?} (on a Mac: {mac})");
                 }
                 for (other, pattern) in all().filter(|(other, _)| *other != command) {
                     let same_key = pattern.logical_key == shortcut.logical_key;
                     assert!(
-                        !(same_key && held(&shortcut, mac).matches_logically(pattern.modifiers)),
+                        !(same_key && held(shortcut, mac).matches_logically(pattern.modifiers)),
                         "{other:?} would take the keys of {command:?} (on a Mac: {mac})"
                     );
                 }
@@ -236,7 +236,7 @@ mod tests {
             let bare = !with_command && !shortcut.modifiers.alt;
             let letter = key.symbol_or_name().chars().count() == 1;
             assert!(
-                !(bare && letter) || writes(&shortcut) || key == Key::Escape,
+                !(bare && letter) || writes(shortcut) || key == Key::Escape,
                 "{command:?} would take {key:?} from texts"
             );
         }

@@ -147,7 +147,8 @@ impl Hover {
             .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
             .show(context, |ui| {
                 let palette = theme::palette(ui);
-                Frame::new().inner_margin(space::L).show(ui, |ui| {
+                let card = Frame::popup(ui.style()).inner_margin(space::XL);
+                card.show(ui, |ui| {
                     ui.set_max_width(460.0);
                     ui.vertical_centered(|ui| {
                         let (icon, colour) = if *refused {

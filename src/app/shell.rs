@@ -16,6 +16,7 @@ use super::command::AppCommand;
 use super::drop::{Dropped, Hover};
 use super::filter_focus;
 use super::lab::{Lab, Page};
+use super::pages::run::RunView;
 use super::pages::run::form::Edits;
 use super::preparing::Preparing;
 use super::settings_sheet::{Looks, SettingsSheet};
@@ -184,7 +185,7 @@ impl Lab {
 
     fn shown_layer(&self) -> Option<Layer> {
         match self.page {
-            Page::Run => self.run.as_ref().map(|run| run.layer()),
+            Page::Run => self.run.as_ref().map(RunView::layer),
             Page::Results => self.results.layer(),
             Page::Environment => None,
         }

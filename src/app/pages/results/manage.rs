@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Align, Id, Key, Label, Layout, Modal, RichText, TextEdit, Ui};
+use egui::{Align, Frame, Id, Key, Label, Layout, Modal, RichText, TextEdit, Ui};
 use egui_material_icons::icons::{ICON_DELETE, ICON_EDIT};
 
 use super::{ResultsAction, file_name};
@@ -61,7 +61,9 @@ pub(super) fn buttons(ui: &mut Ui, path: &Path, title: &str, note: &RunNote) -> 
 /// Draws what is open; it is closed by its buttons, Escape, or a click beside it.
 pub(super) fn show(ui: &Ui, open: &mut Option<Dialog>, actions: &mut Vec<ResultsAction>) {
     let Some(dialog) = open else { return };
-    let modal = Modal::new(Id::unique("run dialog")).show(ui.ctx(), |ui| {
+    let frame = Frame::popup(ui.style()).inner_margin(space::L);
+    let modal = Modal::new(Id::unique("run dialog")).frame(frame);
+    let modal = modal.show(ui.ctx(), |ui| {
         ui.set_width(WIDTH);
         match dialog {
             Dialog::Edit {
@@ -159,10 +161,9 @@ pub(super) fn undo_strip(ui: &mut Ui, moved: &[Trashed], actions: &mut Vec<Resul
     ui.horizontal(|ui| {
         let colour = palette(ui).text_secondary;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if last.can_come_back() {
-                if ui.button("Undo").on_hover_text("Bring it back").clicked() {
-                    actions.push(ResultsAction::Restore(last.clone()));
-                }
+            let undo = |ui: &mut Ui| ui.button("Undo").on_hover_text("Bring it back");
+            if last.can_come_back() && undo(ui).clicked() {
+                actions.push(ResultsAction::Restore(last.clone()));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let text = format!("{} is in the trash", file_name(&last.csv));
