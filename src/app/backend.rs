@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::compare::CompareDone;
 use super::export::{self, Shown};
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
+use super::settings_sheet::Pick;
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
@@ -30,7 +31,9 @@ use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model}
 use crate::settings::{Settings, Var};
 use crate::store;
 use crate::store::library::{self, LoadedRun, RunSummary};
+use crate::store::note::RunNote;
 use crate::store::recorder::Recorder;
+use crate::store::trash::{SystemTrash, Trash, Trashed};
 
 /// A pause in typing that is longer than this is its end.
 const TYPING: Duration = Duration::from_millis(400);
@@ -61,10 +64,16 @@ pub enum Done {
     Resolved(ResolvedModel),
     Memory(Option<Judgement>),
     Attached(AttachedModels),
-    Runs(Vec<RunSummary>),
+    /// The runs of the results folder, and why it may hold none.
+    Runs(Vec<RunSummary>, Option<String>),
     /// Where it was written, or why not.
     Exported(Result<PathBuf, String>),
     Markdown(Result<String, String>),
+    /// A name and note were kept, or why not.
+    Noted(PathBuf, Result<(), String>),
+    Trashed(Result<Trashed, String>),
+    Restored(PathBuf, Result<(), String>),
+    PickedSetting(Var, PathBuf),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     Compare(CompareDone),
     PickedModel(PathBuf),
@@ -102,6 +111,8 @@ pub struct Backend {
     tell: Sender<Done>,
     done: Receiver<Done>,
     wake: engine::emitter::Wake,
+    /// Where deleted runs go.
+    pub trash: Arc<dyn Trash>,
 }
 
 /// Passes what is heard before a run on to the window.
@@ -146,6 +157,7 @@ impl Backend {
             tell,
             done,
             wake,
+            trash: Arc::new(SystemTrash),
         })
     }
 
@@ -156,6 +168,13 @@ impl Backend {
     /// The next finished piece of work, if any.
     pub fn next(&self) -> Option<Done> {
         self.done.try_recv().ok()
+    }
+
+    /// As [`Backend::next`], but waits for it.
+    #[cfg(test)]
+    pub fn wait(&self) -> Done {
+        let longest = std::time::Duration::from_secs(30);
+        self.done.recv_timeout(longest).expect("work that ends")
     }
 
     pub(super) fn to_window(&self) -> ToWindow {
@@ -285,8 +304,66 @@ impl Backend {
         self.spawn_blocking(move || Done::Memory(model::memory_judgement(&plan)));
     }
 
-    pub fn list_runs(&self, results: PathBuf) {
-        self.spawn_blocking(move || Done::Runs(library::scan(&results)));
+    /// The runs of the folder, and `others` that were opened from elsewhere.
+    pub fn list_runs(&self, results: PathBuf, others: Vec<PathBuf>) {
+        self.spawn_blocking(move || {
+            let problem = library::folder_problem(&results);
+            let mut runs = library::scan(&results);
+            let same =
+                |a: &Path, b: &Path| a == b || a.canonicalize().ok() == b.canonicalize().ok();
+            let others = others.iter().filter(|path| path.is_file());
+            let mut others: Vec<RunSummary> = others
+                .filter(|path| !runs.iter().any(|run| same(&run.path, path)))
+                .map(|path| library::summary(path))
+                .collect();
+            runs.append(&mut others);
+            runs.sort_by_key(|run| std::cmp::Reverse(run.date));
+            Done::Runs(runs, problem)
+        });
+    }
+
+    pub fn note(&self, csv: PathBuf, note: RunNote) {
+        self.spawn_blocking(move || {
+            let kept = note.write(&csv).map_err(|error| error.to_string());
+            Done::Noted(csv, kept)
+        });
+    }
+
+    pub fn move_to_trash(&self, csv: PathBuf) {
+        let trash = Arc::clone(&self.trash);
+        self.spawn_blocking(move || {
+            Done::Trashed(Trashed::put(&csv, trash.as_ref()).map_err(|error| error.to_string()))
+        });
+    }
+
+    pub fn restore(&self, trashed: Trashed) {
+        let trash = Arc::clone(&self.trash);
+        self.spawn_blocking(move || {
+            let back = trashed.restore(trash.as_ref());
+            Done::Restored(trashed.csv, back.map_err(|error| error.to_string()))
+        });
+    }
+
+    /// A native dialog for a file or folder that a saved setting names; must be called on the UI
+    /// thread.
+    pub fn pick_setting(&self, var: Var, pick: Pick, title: &str) {
+        let dialog = rfd::AsyncFileDialog::new().set_title(title);
+        let window = self.to_window();
+        let tell = move |picked: Option<rfd::FileHandle>| {
+            if let Some(picked) = picked {
+                window.say(Done::PickedSetting(var, picked.path().to_owned()));
+            }
+        };
+        match pick {
+            Pick::File => {
+                let picking = dialog.pick_file();
+                self.runtime.spawn(async move { tell(picking.await) });
+            }
+            Pick::Folder => {
+                let picking = dialog.pick_folder();
+                self.runtime.spawn(async move { tell(picking.await) });
+            }
+        }
     }
 
     pub fn open_run(&self, path: &Path) {

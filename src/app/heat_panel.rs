@@ -65,6 +65,10 @@ impl HeatPanel {
             .take()
             .filter(|(x, y)| known(x) && (known(y) || *y == Dimension::Repeat))
             .or_else(|| board.default_axes());
+        let known = board.layers();
+        if !known.is_empty() && !known.contains(&self.layer) {
+            self.layer = Layer::Throughput;
+        }
         let best = board.best().map(|best| best.entry);
         if self
             .selected
@@ -79,6 +83,18 @@ impl HeatPanel {
             .as_ref()
             .map(|(x, y)| board.grid(x, y, self.layer));
         self.model = self.view.as_ref().map(|view| heat::model(board, view));
+    }
+
+    pub fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    /// Chooses the layer, unless the board has figures but none for it; the other choices stay.
+    pub fn set_layer(&mut self, layer: Layer, board: &Board) {
+        if self.layer != layer {
+            self.layer = layer;
+            self.update(board);
+        }
     }
 
     /// Shows the running cell's figure of this moment.

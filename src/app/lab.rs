@@ -22,6 +22,7 @@ use super::pages::models::ModelsPage;
 use super::pages::results::{self, ResultsPage};
 use super::pages::run::form::{AttachQuery, Facts, FormModel, Presets};
 use super::pages::run::{self, RunView};
+use super::shell::{self, Shell};
 use super::theme::{self, palette, space};
 use crate::engine::emitter::Wake;
 use crate::models::recent::Recent;
@@ -32,7 +33,8 @@ use crate::settings::{SavedSettings, Settings, Sources, Var};
 /// While a run measures, the window is not drawn more often: it shares the GPU with the model.
 const REPAINT_AFTER: Duration = Duration::from_millis(250);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Page {
     Run,
     Results,
@@ -75,6 +77,8 @@ pub struct Lab {
     /// Whom the form wanted to be asked for models, and what ends the asking.
     pub(super) asked_attached: Option<(AttachQuery, AbortHandle)>,
     pub(super) exports: Exports,
+    /// What is around the pages.
+    pub(super) shell: Shell,
 }
 
 impl Lab {
@@ -83,22 +87,40 @@ impl Lab {
     /// # Errors
     /// No runtime can be made.
     pub fn new(context: &Context, file: Option<&Path>) -> std::io::Result<Self> {
+        Self::in_folder(context, file, dirs::data_dir().as_deref(), environment())
+    }
+
+    /// As [`Lab::new`], with the app's files in `data`, and other environment variables.
+    ///
+    /// # Errors
+    /// No runtime can be made.
+    pub fn in_folder(
+        context: &Context,
+        file: Option<&Path>,
+        data: Option<&Path>,
+        environment: Vec<(String, String)>,
+    ) -> std::io::Result<Self> {
         theme::install(context);
         let waker = context.clone();
         let wake: Wake = Arc::new(move || waker.request_repaint_after(REPAINT_AFTER));
         let backend = Backend::new(wake)?;
-        let (presets, problem) = match dirs::data_dir() {
+        let (presets, problem) = match data {
             Some(data) => Presets::load(&data.join("presets.json")),
             None => (Presets::default(), None),
         };
-        let (recent, trouble) = match dirs::data_dir() {
+        let (recent, recent_problem) = match data {
             Some(data) => Recent::load(&data.join("recent-models.json")),
             None => (Recent::default(), None),
         };
+        let (saved, settings_problem) = match data {
+            Some(data) => SavedSettings::load(&data.join(shell::SETTINGS)),
+            None => (SavedSettings::default(), None),
+        };
+        let (shell, kept, window_problem) = Shell::open(context, data, &saved);
         let mut lab = Self {
             backend,
             page: Page::Run,
-            form: FormModel::new(facts(), presets, problem),
+            form: FormModel::new(facts(environment, saved), presets, problem),
             run: None,
             engine: None,
             preparing: None,
@@ -108,12 +130,14 @@ impl Lab {
             models: ModelsWork::new(ModelsPage::new(recent)),
             environment: EnvironmentPage::default(),
             sheet_open: false,
-            trouble,
+            trouble: shell::told([recent_problem, settings_problem, window_problem]),
             closing: false,
             asked_model: None,
             asked_attached: None,
             exports: Exports::default(),
+            shell,
         };
+        lab.take_up(&kept);
         lab.look();
         lab.list_runs();
         if let Some(file) = file {
@@ -160,7 +184,8 @@ impl Lab {
     }
 
     pub(super) fn list_runs(&self) {
-        self.backend.list_runs(self.results_dir());
+        let others = self.shell.opened.clone();
+        self.backend.list_runs(self.results_dir(), others);
     }
 
     /// Takes a model's folder into the form.
@@ -179,6 +204,7 @@ impl Lab {
         self.page = Page::Results;
         self.results.set_opening(path);
         self.backend.open_run(path);
+        self.shell.remember(path);
     }
 
     /// Folds everything that has come since the last frame.
@@ -222,9 +248,7 @@ impl Lab {
 
     /// Draws everything.
     pub fn draw(&mut self, ui: &mut Ui) {
-        if let Some(command) = AppCommand::pressed(ui.ctx()) {
-            self.command(command);
-        }
+        self.begin_frame(ui.ctx());
         self.navigation(ui);
         self.trouble_bar(ui);
         self.export_bar(ui);
@@ -238,8 +262,9 @@ impl Lab {
         for command in commands {
             self.command(command);
         }
-        self.sheet(ui.ctx());
+        self.sheets(ui.ctx());
         self.closing_question(ui.ctx());
+        self.end_frame(ui.ctx());
     }
 
     fn navigation(&mut self, ui: &mut Ui) {
@@ -296,11 +321,20 @@ impl Lab {
 
     fn run_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {
         let mut commands = Vec::new();
-        for action in run::show(ui, &mut self.form, self.run.as_mut()) {
+        let mut asked = None;
+        let (run, shell) = (self.run.as_mut(), &mut self.shell);
+        // While a run is prepared, how that goes stands in its place.
+        let run = run.filter(|_| !shell.preparing.is_shown());
+        let no_runs = self.results.is_empty();
+        let mut empty = |ui: &mut Ui| shell.centre(ui, no_runs, &mut asked);
+        for action in run::show(ui, &mut self.form, run, &mut empty) {
             match action {
                 run::RunAction::Form(action) => self.form_action(&action),
                 run::RunAction::Command(command) => commands.push(command),
             }
+        }
+        if let Some(asked) = asked {
+            self.welcome_action(asked);
         }
         commands
     }
@@ -320,28 +354,6 @@ impl Lab {
             self.environment_action(action);
         }
         Vec::new()
-    }
-
-    fn sheet(&mut self, context: &Context) {
-        let mut open = self.sheet_open;
-        egui::Window::new("Shortcuts")
-            .open(&mut open)
-            .collapsible(false)
-            .resizable(false)
-            .show(context, |ui| {
-                egui::Grid::new("shortcuts").num_columns(2).show(ui, |ui| {
-                    use strum::IntoEnumIterator as _;
-                    for command in AppCommand::iter() {
-                        let about = command.about();
-                        if let Some(shortcut) = about.shortcut {
-                            ui.label(ui.ctx().format_shortcut(&shortcut));
-                            ui.label(about.text);
-                            ui.end_row();
-                        }
-                    }
-                });
-            });
-        self.sheet_open = open;
     }
 
     /// Closing the window during a run asks, then stops the servers.
@@ -378,16 +390,9 @@ impl Lab {
 }
 
 /// What the form is told of this machine at the start; the rest comes from the background.
-fn facts() -> Facts {
-    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
-    let saved = match dirs::settings_file() {
-        Some(file) => SavedSettings::load(&file).0,
-        None => SavedSettings::default(),
-    };
+fn facts(environment: Vec<(String, String)>, saved: SavedSettings) -> Facts {
     Facts {
-        environment: std::env::vars_os()
-            .map(|(key, value)| (text(key), text(value)))
-            .collect(),
+        environment,
         saved,
         nginx_found: crate::engine::balance::find::find_nginx(None).is_some(),
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
@@ -396,9 +401,18 @@ fn facts() -> Facts {
     }
 }
 
+/// The process environment.
+fn environment() -> Vec<(String, String)> {
+    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(key, value)| (text(key), text(value)))
+        .collect()
+}
+
 impl eframe::App for Lab {
-    fn logic(&mut self, _context: &Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         self.drain();
+        self.keep(context);
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {

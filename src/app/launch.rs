@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use eframe::NativeOptions;
-use egui::{IconData, ViewportBuilder, vec2};
+use eframe::{CreationContext, NativeOptions};
+use egui::{IconData, Pos2, Rect, Vec2, ViewportBuilder, ViewportCommand, pos2, vec2};
 
 use super::lab::Lab;
+use super::window_state::{self, DEFAULT_SIZE, MIN_SIZE, WindowState};
+use crate::platform::dirs;
 
 pub const TITLE: &str = "MLX Throughput Lab";
 
@@ -15,12 +17,15 @@ pub fn window(file: Option<PathBuf>) -> ExitCode {
     if cfg!(target_os = "linux") && !has_display() {
         return refuse("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
     }
+    let kept = dirs::data_dir().map(|data| WindowState::peek(&data));
+    let kept = kept.unwrap_or_default();
+    let size = kept.size.unwrap_or(DEFAULT_SIZE);
     let options = NativeOptions {
         viewport: ViewportBuilder::default()
             .with_title(TITLE)
             .with_app_id("mlx-throughput-lab")
-            .with_inner_size(vec2(1440.0, 900.0))
-            .with_min_inner_size(vec2(1000.0, 640.0))
+            .with_inner_size(size)
+            .with_min_inner_size(MIN_SIZE)
             // Leaves the bundle's own icon alone on a Mac.
             .with_icon(IconData::default()),
         ..NativeOptions::default()
@@ -30,6 +35,9 @@ pub fn window(file: Option<PathBuf>) -> ExitCode {
         options,
         Box::new(move |creation| {
             let lab = Lab::new(&creation.egui_ctx, file.as_deref())?;
+            if let Some(position) = kept.position {
+                place(creation, position, size);
+            }
             Ok(Box::new(lab))
         }),
     );
@@ -37,6 +45,30 @@ pub fn window(file: Option<PathBuf>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(error.to_string().trim_end_matches('.')),
     }
+}
+
+/// Puts the window where it was, or onto a screen that is there.
+fn place(creation: &CreationContext<'_>, position: Pos2, size: Vec2) {
+    let Some(window) = creation.winit_window() else {
+        return;
+    };
+    let monitors: Vec<Rect> = window
+        .available_monitors()
+        .map(|monitor| {
+            let scale = monitor.scale_factor();
+            let at = monitor.position().to_logical::<f32>(scale);
+            let size = monitor.size().to_logical::<f32>(scale);
+            Rect::from_min_size(pos2(at.x, at.y), vec2(size.width, size.height))
+        })
+        .collect();
+    let (at, fitting) = window_state::on_screen(position, size, &monitors);
+    // Commands are in points of the text size that was chosen.
+    let zoom = creation.egui_ctx.zoom_factor();
+    let tell = |command| creation.egui_ctx.send_viewport_cmd(command);
+    if fitting != size {
+        tell(ViewportCommand::InnerSize(fitting / zoom));
+    }
+    tell(ViewportCommand::OuterPosition(at / zoom));
 }
 
 fn has_display() -> bool {

@@ -12,17 +12,26 @@
 mod backend;
 pub mod command;
 mod compare;
+mod drop;
 mod export;
+mod filter_focus;
 mod heat;
 mod heat_panel;
 mod lab;
 mod launch;
 mod models_work;
 pub mod pages;
+mod preparing;
 pub mod run_state;
+mod settings_sheet;
+mod shell;
+mod shortcut_sheet;
 pub mod theme;
+mod toasts;
 mod update;
+mod welcome;
 pub mod widgets;
+mod window_state;
 
 pub use lab::Lab;
 pub use launch::window;

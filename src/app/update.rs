@@ -8,15 +8,18 @@ use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::environment::EnvironmentAction;
 use super::pages::results::ResultsAction;
-use super::pages::run::RunView;
 use super::pages::run::form::FormAction;
-use super::run_state::{LogSource, RunState};
+use super::run_state::LogSource;
 use crate::engine::command::EngineCommand;
 use crate::session::SessionError;
 use crate::settings::Var;
 
 impl Lab {
     pub(super) fn command(&mut self, command: AppCommand) {
+        if let Err(why) = self.may(command) {
+            self.shell.toasts.refuse(why);
+            return;
+        }
         match command {
             AppCommand::NewRun => {
                 self.page = Page::Run;
@@ -28,12 +31,14 @@ impl Lab {
             AppCommand::Export | AppCommand::SavePicture | AppCommand::CopyMarkdown => {
                 self.export(command);
             }
-            AppCommand::Start => self.start(),
+            // As the button does it, so that it is remembered as last used.
+            AppCommand::Start => self.form_action(&FormAction::Start),
             AppCommand::Pause => self.pause(),
             AppCommand::SkipCell => self.tell_engine(EngineCommand::SkipCell),
             AppCommand::Stop => {
                 if let Some(preparing) = &self.preparing {
                     preparing.cancel();
+                    self.shell.preparing.cancelling();
                 }
                 self.tell_engine(EngineCommand::Stop);
             }
@@ -45,6 +50,11 @@ impl Lab {
             AppCommand::ShowCommand => self.form_action(&FormAction::OpenCommands),
             AppCommand::ResetForm => self.form_action(&FormAction::Reset),
             AppCommand::ShortcutSheet => self.sheet_open = !self.sheet_open,
+            AppCommand::CopySelection
+            | AppCommand::Filter
+            | AppCommand::ShowSettings
+            | AppCommand::ShowWelcome
+            | AppCommand::CloseSheet => self.shell_command(command),
         }
     }
 
@@ -120,7 +130,7 @@ impl Lab {
         self.form.update();
     }
 
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         if self.form.blocked().is_some() {
             return;
         }
@@ -133,12 +143,10 @@ impl Lab {
         let cancel = CancellationToken::new();
         self.backend.start(settings, plan, cancel.clone());
         self.preparing = Some(cancel);
-        self.run = Some(RunView::new(RunState::new()));
-        self.page = Page::Run;
-        self.set_busy();
+        self.begin_run();
     }
 
-    fn resume(&mut self, csv: &std::path::Path) {
+    pub(super) fn resume(&mut self, csv: &std::path::Path) {
         if self.form.facts.busy.is_some() {
             self.trouble = self.form.facts.busy.clone();
             return;
@@ -146,9 +154,8 @@ impl Lab {
         let cancel = CancellationToken::new();
         self.backend.resume(self.settings(), csv, cancel.clone());
         self.preparing = Some(cancel);
-        self.run = Some(RunView::new(RunState::new()));
-        self.page = Page::Run;
-        self.set_busy();
+        self.shell.resuming = Some(csv.to_owned());
+        self.begin_run();
     }
 
     /// The run has ended: the engine's thread is waited for, the library read anew.
@@ -174,8 +181,12 @@ impl Lab {
         match done {
             Done::Note(text) => self.say(&text),
             Done::Setup(step) => {
+                if self.preparing.is_some() && !self.environment.setup.is_running() {
+                    self.environment.setup.begin();
+                }
                 self.environment.setup.progress(&step);
                 if self.preparing.is_some() {
+                    self.shell.preparing.setup(&step);
                     self.say(&format!(
                         "Setting up MLX: {}",
                         self.environment.setup.step()
@@ -183,27 +194,30 @@ impl Lab {
                 }
             }
             Done::ModelWritten { name, progress } => {
+                self.shell.preparing.model(&name, progress);
                 if progress.done == progress.total {
                     self.say(&format!("synthetic:{name} was made, {}", progress.total));
                 }
             }
             Done::Started(outcome) => {
                 self.preparing = None;
-                match outcome {
+                let outcome = match outcome {
                     Ok(started) => {
                         if let Some(view) = &mut self.run {
                             view.csv = Some(started.csv.clone());
                         }
                         self.engine = Some(*started);
+                        Ok(())
                     }
                     Err(error) => {
                         self.run = None;
-                        self.trouble = match error {
+                        Err(match error {
                             SessionError::Cancelled => None,
                             other => Some(other.to_string()),
-                        };
+                        })
                     }
-                }
+                };
+                self.end_preparing(outcome);
                 self.set_busy();
                 self.look();
             }
@@ -227,6 +241,7 @@ impl Lab {
                 self.environment
                     .set_pythons(&found, taken.as_ref().map_err(Clone::clone), chosen);
                 self.environment.setup.set_reason(remake);
+                self.update_welcome();
             }
             Done::Server { known, launcher } => {
                 self.form.facts.known_flags = known;
@@ -244,15 +259,19 @@ impl Lab {
                 self.follow_form();
             }
             Done::Memory(memory) => self.form.set_memory(memory),
-            Done::Runs(runs) => {
+            Done::Runs(runs, problem) => {
                 self.compare.set_library(&runs);
+                self.results.set_folder_problem(problem);
                 self.results.set_runs(runs);
             }
             Done::Compare(done) => self.take_compare(done),
             Done::Exported(outcome) => self.exported(outcome),
             Done::Markdown(outcome) => self.copied(outcome),
             Done::Opened(path, run) => match run {
-                Ok(run) => self.results.set_opened(*run),
+                Ok(run) => {
+                    self.results.set_opened(*run);
+                    self.results.set_layer(self.shell.layer);
+                }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
             Done::PickedFile(var, path) => {
@@ -262,6 +281,10 @@ impl Lab {
             Done::PickedModel(path) if self.page == Page::Models => self.open(&path),
             Done::PickedModel(path) => self.set_model(&path),
             Done::PickedResults(path) => self.open(&path),
+            Done::Noted(path, kept) => self.noted(&path, kept),
+            Done::Trashed(moved) => self.trashed(moved),
+            Done::Restored(path, back) => self.restored(&path, back),
+            Done::PickedSetting(var, path) => self.picked_setting(var, &path),
         }
     }
 
@@ -276,8 +299,16 @@ impl Lab {
             }
             ResultsAction::Resume(path) => self.resume(&path),
             ResultsAction::Compare(path) => self.add_to_compare(&path),
-            ResultsAction::CopyText(text) => context.copy_text(text),
             ResultsAction::Command(command) => self.command(command),
+            ResultsAction::CopyText(text) => {
+                context.copy_text(text);
+                self.shell.toasts.done("Copied");
+            }
+            ResultsAction::Refresh => self.list_runs(),
+            ResultsAction::ChooseFolder => self.command(AppCommand::ShowSettings),
+            ResultsAction::Note(path, note) => self.backend.note(path, note),
+            ResultsAction::Trash(path) => self.move_to_trash(path),
+            ResultsAction::Restore(trashed) => self.backend.restore(trashed),
         }
     }
 
@@ -302,9 +333,11 @@ impl Lab {
                 self.set_busy();
             }
             EnvironmentAction::CancelSetUp => {
-                if let Some(cancel) = &self.setting_up {
+                // A run that is being prepared sets up MLX under its own token.
+                if let Some(cancel) = self.setting_up.as_ref().or(self.preparing.as_ref()) {
                     cancel.cancel();
                     self.environment.setup.cancelling();
+                    self.shell.preparing.cancelling();
                 }
             }
         }

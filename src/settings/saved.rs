@@ -45,6 +45,15 @@ impl SavedSettings {
         .filter(|text| !text.is_empty())
     }
 
+    /// What is kept beside the settings of the table, such as the window's appearance.
+    pub fn other(&self, key: &str) -> Option<&Json> {
+        self.values.get(key)
+    }
+
+    pub fn set_other(&mut self, key: &str, value: Json) {
+        self.values.insert(key.to_owned(), value);
+    }
+
     /// `None` forgets it.
     pub fn set(&mut self, var: Var, text: Option<&str>) {
         match text {

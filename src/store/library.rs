@@ -16,6 +16,7 @@ use jiff::Timestamp;
 pub use facts::{Fact, date_text};
 
 use super::error::StoreError;
+use super::note::RunNote;
 use super::read::{self, Damage, Opened, Origin};
 use super::row::CellRow;
 use super::run_files::{RunFiles, folder_name};
@@ -57,6 +58,7 @@ pub struct RunSummary {
     pub unfinished: bool,
     /// What is wrong with its files, in words.
     pub problem: Option<String>,
+    pub note: RunNote,
 }
 
 /// A run opened to be looked at.
@@ -82,6 +84,7 @@ pub struct LoadedRun {
     /// What was measured, where and with what, to be shown beside the figures.
     pub facts: Vec<Fact>,
     pub unfinished: bool,
+    pub note: RunNote,
 }
 
 /// All runs in `results_dir` and one level of folders in it, newest first. A folder that is not
@@ -99,6 +102,33 @@ pub fn scan(results_dir: &Path) -> Vec<RunSummary> {
     let mut runs: Vec<RunSummary> = files.iter().map(|path| summary(path)).collect();
     runs.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| b.name.cmp(&a.name)));
     runs
+}
+
+/// Why there may be no runs in `results_dir`, and what to do; `None` where it can be read, or where
+/// the first run will make it.
+pub fn folder_problem(results_dir: &Path) -> Option<String> {
+    let at = results_dir.display();
+    let missing = |path: &Path| matches!(path.try_exists(), Ok(false));
+    match fs::read_dir(results_dir) {
+        Ok(_) => None,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let parent = results_dir.parent().filter(|p| !p.as_os_str().is_empty())?;
+            missing(parent).then(|| {
+                format!(
+                    "The results folder {at} is not there, and neither is {}. The next run makes \
+                     both. If they are on a disk, connect it and refresh.",
+                    parent.display()
+                )
+            })
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Some(format!(
+            "{at} is a file, not a folder. Choose another results folder."
+        )),
+        Err(e) => Some(format!(
+            "The results folder {at} cannot be read: {e}. Change its permissions, or choose \
+             another folder."
+        )),
+    }
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -146,6 +176,7 @@ pub fn summary(path: &Path) -> RunSummary {
         origin: None,
         unfinished: false,
         problem: None,
+        note: RunNote::read(path),
     };
     match opened {
         Ok(opened) => {
@@ -269,6 +300,7 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         facts: facts::of(metadata.as_deref(), origin, kind, date, &rows),
         unfinished: is_unfinished(metadata.as_deref(), rows.len()),
         caution: origin.caution(),
+        note: RunNote::read(&path),
         path,
         origin,
         rows,

@@ -16,6 +16,7 @@
 pub mod error;
 pub mod library;
 pub mod machine;
+pub mod note;
 pub mod pairs;
 pub mod read;
 pub mod recorder;
@@ -27,6 +28,7 @@ pub mod run_files;
 pub mod sidecar;
 pub mod table;
 mod torn;
+pub mod trash;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -89,12 +89,23 @@ impl RunFiles {
         self.beside("logs")
     }
 
+    /// A run's name and note, where it has no metadata of ours to hold them.
+    pub fn note(&self) -> PathBuf {
+        self.beside("note.json")
+    }
+
     fn beside(&self, extension: &str) -> PathBuf {
         self.csv.with_extension(extension)
     }
 
-    fn companions(&self) -> [PathBuf; 4] {
-        [self.json(), self.requests(), self.machine(), self.logs()]
+    fn companions(&self) -> [PathBuf; 5] {
+        [
+            self.json(),
+            self.requests(),
+            self.machine(),
+            self.logs(),
+            self.note(),
+        ]
     }
 }
 

@@ -1,8 +1,8 @@
 //! Small parts that every page is made of.
 
 use egui::{
-    Align, Align2, Button, CornerRadius, Frame, InnerResponse, Label, Layout, Margin, Response,
-    RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    Align, Align2, Button, Color32, CornerRadius, Frame, InnerResponse, Label, Layout, Margin,
+    Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 
@@ -72,6 +72,18 @@ pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
 /// An icon as text.
 pub fn icon(icon: MaterialIcon, size: f32) -> RichText {
     icon.rich_text().font(font::icon(size))
+}
+
+/// A picture beside words that say the same: a screen reader is told nothing of it.
+pub fn painted_icon(ui: &mut Ui, icon: MaterialIcon, size: f32, colour: Color32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(size, size), Sense::hover());
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        icon.codepoint,
+        font::icon(size),
+        colour,
+    );
 }
 
 /// A word in a tinted pill.

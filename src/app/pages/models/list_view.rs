@@ -10,6 +10,7 @@ use egui_material_icons::icons::{ICON_ADD, ICON_CLOSE, ICON_FOLDER_OPEN, ICON_RE
 use super::lines::{Line, Row};
 use super::page::{Chosen, Event, ModelsAction, ModelsPage};
 use super::parts::{button, error, input};
+use crate::app::filter_focus;
 use crate::app::theme::{caption, font, icon_button, palette, space, title};
 
 const ROW: f32 = 44.0;
@@ -74,7 +75,9 @@ fn head(ui: &mut Ui, page: &mut ModelsPage, events: &mut Vec<Event>) {
     });
     ui.add_space(space::XS);
     let hint = "Filter by name, architecture, bits";
-    if input(ui, &mut page.filter, "Filter models", hint, false).changed() {
+    let field = input(ui, &mut page.filter, "Filter models", hint, false);
+    filter_focus::claim(&field);
+    if field.changed() {
         events.push(Event::FilterEdited);
     }
     if let Some((_, text)) = &page.removed {

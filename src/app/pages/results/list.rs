@@ -2,12 +2,13 @@
 
 use egui::text::LayoutJob;
 use egui::{
-    Align, Align2, Button, Color32, FontId, Layout, Pos2, Rect, Role, ScrollArea, Sense, TextEdit,
-    TextStyle, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Pos2, Rect, Role,
+    ScrollArea, Sense, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
-use egui_material_icons::icons::ICON_FOLDER_OPEN;
+use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_REFRESH};
 
-use super::{ResultsAction, ResultsPage};
+use super::{ResultsAction, ResultsPage, manage};
+use crate::app::{filter_focus, theme};
 use crate::board::Layer;
 use crate::store::library::{RunSummary, date_text, kind_text, origin_text};
 use crate::store::read::Origin;
@@ -36,9 +37,10 @@ pub(super) struct RunItem {
 
 impl RunItem {
     pub(super) fn new(summary: RunSummary) -> Self {
-        let title = summary
-            .kind
-            .map_or_else(|| summary.name.clone(), |kind| kind_text(kind).to_owned());
+        let title = summary.note.name.clone().unwrap_or_else(|| {
+            let kind = summary.kind.map(|kind| kind_text(kind).to_owned());
+            kind.unwrap_or_else(|| summary.name.clone())
+        });
         let (day, time) = summary.date.map(date_text).map_or_else(
             || ("-".to_owned(), String::new()),
             |text| match text.split_once(", ") {
@@ -70,8 +72,10 @@ impl RunItem {
         item.name = item.describe();
         let best_text = item.summary.best.as_ref().map(|best| best.text.as_str());
         item.haystack = format!(
-            "{} {} {} {}",
+            "{} {} {} {} {} {}",
             item.name,
+            item.summary.note.note.as_deref().unwrap_or_default(),
+            item.summary.kind.map(kind_text).unwrap_or_default(),
             item.summary.name,
             item.summary.model.as_deref().unwrap_or_default(),
             best_text.unwrap_or_default()
@@ -122,12 +126,20 @@ fn subtitle(summary: &RunSummary) -> String {
 /// Draws the list; `true` when the filter was edited.
 pub(super) fn show(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>) -> bool {
     let filter_changed = header(ui, page, actions);
+    if !page.trashed.is_empty() {
+        Panel::bottom("moved to trash")
+            .frame(Frame::new().inner_margin(Margin::symmetric(SIDE as i8, 8)))
+            .show(ui, |ui| manage::undo_strip(ui, &page.trashed, actions));
+    }
     let Some(runs) = &page.runs else {
         super::quiet(ui, "Looking for runs...");
         return false;
     };
     if runs.is_empty() {
-        no_runs_yet(ui, actions);
+        match &page.folder_problem {
+            Some(problem) => bad_folder(ui, problem, actions),
+            None => no_runs_yet(ui, actions),
+        }
         return false;
     }
     if page.visible.is_empty() {
@@ -175,6 +187,9 @@ fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>)
                     if open.clicked() {
                         actions.push(ResultsAction::OpenFile);
                     }
+                    if theme::icon_button(ui, ICON_REFRESH, "Refresh").clicked() {
+                        actions.push(ResultsAction::Refresh);
+                    }
                 });
             });
             ui.add_space(8.0);
@@ -182,9 +197,29 @@ fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>)
                 .hint_text("Filter by kind, model, chip or date")
                 .desired_width(f32::INFINITY)
                 .margin(vec2(8.0, 5.0));
-            changed = ui.add(field).accessible_name("Filter runs").changed();
+            let field = ui.add(field).accessible_name("Filter runs");
+            filter_focus::claim(&field);
+            changed = field.changed();
         });
     changed
+}
+
+/// The results folder cannot be read, or its disk is not there.
+fn bad_folder(ui: &mut Ui, problem: &str, actions: &mut Vec<ResultsAction>) {
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.25);
+        ui.set_max_width(280.0);
+        ui.label(egui::RichText::new("No results folder").strong().size(15.0));
+        ui.add_space(6.0);
+        ui.weak(problem);
+        ui.add_space(12.0);
+        if ui.button("Choose another folder...").clicked() {
+            actions.push(ResultsAction::ChooseFolder);
+        }
+        if ui.button("Open a results file...").clicked() {
+            actions.push(ResultsAction::OpenFile);
+        }
+    });
 }
 
 fn no_runs_yet(ui: &mut Ui, actions: &mut Vec<ResultsAction>) {

@@ -5,6 +5,7 @@
 
 pub mod cell_table;
 mod list;
+mod manage;
 mod opened;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,11 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 use self::list::RunItem;
 use self::opened::OpenedRun;
 use crate::app::command::AppCommand;
+use crate::board::Layer;
 use crate::report::chart::Chart;
 use crate::store::library::{LoadedRun, RunSummary};
+use crate::store::note::RunNote;
+use crate::store::trash::Trashed;
 
 /// What the page asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,16 @@ pub enum ResultsAction {
     CopyText(String),
     /// A command about the opened run.
     Command(AppCommand),
+    /// Look through the results folder again.
+    Refresh,
+    /// Let the user choose another results folder.
+    ChooseFolder,
+    /// Keep this name and note of the run.
+    Note(PathBuf, RunNote),
+    /// Move the run to the trash; the user has agreed.
+    Trash(PathBuf),
+    /// Bring a run back from the trash.
+    Restore(Trashed),
 }
 
 /// What stands on the right.
@@ -58,6 +72,11 @@ pub struct ResultsPage {
     visible: Vec<usize>,
     filter: String,
     shown: Shown,
+    /// Why the results folder holds nothing, and what to do.
+    folder_problem: Option<String>,
+    dialog: Option<manage::Dialog>,
+    /// Runs that were moved to the trash since the window opened.
+    trashed: Vec<Trashed>,
 }
 
 impl ResultsPage {
@@ -65,6 +84,43 @@ impl ResultsPage {
     pub fn set_runs(&mut self, runs: Vec<RunSummary>) {
         self.runs = Some(runs.into_iter().map(RunItem::new).collect());
         self.apply_filter();
+    }
+
+    /// Why the results folder cannot be read; told in place of the list.
+    pub fn set_folder_problem(&mut self, problem: Option<String>) {
+        self.folder_problem = problem;
+    }
+
+    /// A run is gone to the trash, and can come back.
+    pub fn set_trashed(&mut self, trashed: Trashed) {
+        if self.selected() == Some(&trashed.csv) {
+            self.shown = Shown::Nothing;
+        }
+        self.trashed.push(trashed);
+    }
+
+    /// A run came back.
+    pub fn set_restored(&mut self, csv: &Path) {
+        self.trashed.retain(|trashed| trashed.csv != csv);
+    }
+
+    /// No run is known, after the folder was looked through.
+    pub fn is_empty(&self) -> bool {
+        self.runs.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// The heatmap's layer of the opened run.
+    pub fn layer(&self) -> Option<Layer> {
+        match &self.shown {
+            Shown::Run(opened) => Some(opened.layer()),
+            _ => None,
+        }
+    }
+
+    pub fn set_layer(&mut self, layer: Layer) {
+        if let Shown::Run(opened) = &mut self.shown {
+            opened.set_layer(layer);
+        }
     }
 
     /// Says that a run's file is being read.
@@ -149,8 +205,12 @@ pub fn show(ui: &mut Ui, page: &mut ResultsPage) -> Vec<ResultsAction> {
                 ui.add_space(8.0);
                 opened::banner(ui, problem);
             }
-            Shown::Run(opened) => opened::show(ui, opened, &mut actions),
+            Shown::Run(opened) => {
+                let asked = opened::show(ui, opened, &mut actions);
+                page.dialog = asked.or(page.dialog.take());
+            }
         });
+    manage::show(ui, &mut page.dialog, &mut actions);
     if let Some(ResultsAction::Open(path)) = actions
         .iter()
         .find(|action| matches!(action, ResultsAction::Open(_)))

@@ -9,10 +9,12 @@ use egui::{
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
 use super::cell_table::CellTable;
+use super::manage::{self, Dialog};
 use super::{ResultsAction, file_name};
 use crate::app::command::AppCommand;
 use crate::app::export;
 use crate::app::heat_panel::HeatPanel;
+use crate::app::theme::palette;
 use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
 use crate::store::library::{Fact, LoadedRun, kind_text};
@@ -70,9 +72,10 @@ pub(super) struct OpenedRun {
 impl OpenedRun {
     pub(super) fn new(run: LoadedRun, before: Option<Choices>) -> Self {
         let board = Board::of_run(&run);
-        let title = run
-            .kind
-            .map_or_else(|| file_name(&run.path), |kind| kind_text(kind).to_owned());
+        let title = run.note.name.clone().unwrap_or_else(|| {
+            let kind = run.kind.map(|kind| kind_text(kind).to_owned());
+            kind.unwrap_or_else(|| file_name(&run.path))
+        });
         let best = board.best().map(|best| {
             let figure = Layer::Throughput.precise(best.throughput_tps);
             (figure, board.label(best.entry))
@@ -108,6 +111,14 @@ impl OpenedRun {
         self.choices
     }
 
+    pub(super) fn layer(&self) -> Layer {
+        self.choices.heat.layer()
+    }
+
+    pub(super) fn set_layer(&mut self, layer: Layer) {
+        self.choices.heat.set_layer(layer, &self.board);
+    }
+
     pub(super) fn copy_text(&self) -> Option<String> {
         let entry = self.choices.heat.selected?;
         Some(self.table.copy_text(&self.board, entry))
@@ -124,10 +135,20 @@ impl OpenedRun {
     }
 }
 
-pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
-    title_row(ui, opened, actions);
+/// Draws the run; gives the dialog that was asked for.
+pub(super) fn show(
+    ui: &mut Ui,
+    opened: &mut OpenedRun,
+    actions: &mut Vec<ResultsAction>,
+) -> Option<Dialog> {
+    let asked = title_row(ui, opened, actions);
     ui.add_space(10.0);
     summary(ui, opened);
+    if let Some(note) = &opened.run.note.note {
+        ui.add_space(8.0);
+        let colour = palette(ui).text_secondary;
+        ui.add(Label::new(RichText::new(note).color(colour)).wrap());
+    }
     if let Some(caution) = opened.run.caution {
         ui.add_space(8.0);
         banner(ui, caution);
@@ -155,9 +176,11 @@ pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<Result
         }
         Tab::Details => details(ui, opened),
     }
+    asked
 }
 
-fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) {
+fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) -> Option<Dialog> {
+    let mut asked = None;
     ui.horizontal(|ui| {
         ui.heading(&opened.title);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -184,8 +207,8 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             {
                 actions.push(ResultsAction::Compare(opened.run.path.clone()));
             }
-            let asked = export::buttons(ui, &[AppCommand::Export], None);
-            actions.extend(asked.into_iter().map(ResultsAction::Command));
+            let commands = export::buttons(ui, &[AppCommand::Export], None);
+            actions.extend(commands.into_iter().map(ResultsAction::Command));
             if ui
                 .button("Reveal")
                 .on_hover_text("Show the file in its folder")
@@ -193,10 +216,12 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             {
                 actions.push(ResultsAction::Reveal(opened.run.path.clone()));
             }
+            asked = manage::buttons(ui, &opened.run.path, &opened.title, &opened.run.note);
             let name = file_name(&opened.run.path);
             ui.add(Label::new(RichText::new(name).weak().small()).truncate());
         });
     });
+    asked
 }
 
 /// The best figure, and the facts that tell runs apart.

@@ -2,6 +2,7 @@
 
 use egui::{RichText, ScrollArea, TextEdit, Ui};
 
+use crate::app::filter_focus;
 use crate::app::run_state::RunLog;
 use crate::app::theme::{self, palette, space};
 use crate::engine::event::NoticeLevel;
@@ -46,7 +47,9 @@ impl LogView {
         ui.horizontal(|ui| {
             let label = theme::caption(ui, "Filter");
             let field = TextEdit::singleline(&mut self.filter).desired_width(220.0);
-            if ui.add(field).labelled_by(label.id).changed() {
+            let field = ui.add(field).labelled_by(label.id);
+            filter_focus::claim(&field);
+            if field.changed() {
                 self.filter_changed = true;
             }
         });

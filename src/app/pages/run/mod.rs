@@ -18,7 +18,7 @@ use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::results::cell_table::CellTable;
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
-use crate::board::Board;
+use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
 
 /// What the user did on the page.
@@ -105,14 +105,38 @@ impl RunView {
         self.heat.chart()
     }
 
+    /// The selected cell's figures as two lines parted by tabs, to be pasted into a spreadsheet.
+    pub fn copy_text(&self) -> Option<String> {
+        Some(self.table.copy_text(&self.board, self.heat.selected?))
+    }
+
+    pub fn layer(&self) -> Layer {
+        self.heat.layer()
+    }
+
+    pub fn set_layer(&mut self, layer: Layer) {
+        self.heat.set_layer(layer, &self.board);
+    }
+
+    /// Shows the log, where the run's filter is.
+    pub fn show_log(&mut self) {
+        self.tab = Tab::Log;
+    }
+
     fn update_detail(&mut self) {
         self.detail
             .update(&self.state, &self.board, self.heat.selected);
     }
 }
 
-/// Draws the page over all of `ui`.
-pub fn show(ui: &mut Ui, form: &mut FormModel, run: Option<&mut RunView>) -> Vec<RunAction> {
+/// Draws the page over all of `ui`. Where there is no run to show, `empty` may draw something in its
+/// place; it says whether it did.
+pub fn show(
+    ui: &mut Ui,
+    form: &mut FormModel,
+    run: Option<&mut RunView>,
+    empty: &mut dyn FnMut(&mut Ui) -> bool,
+) -> Vec<RunAction> {
     let mut actions = Vec::new();
     let fill = palette(ui).surface;
     Panel::left("run_form")
@@ -124,6 +148,9 @@ pub fn show(ui: &mut Ui, form: &mut FormModel, run: Option<&mut RunView>) -> Vec
         });
     let Some(run) = run else {
         CentralPanel::default().show(ui, |ui| {
+            if empty(ui) {
+                return;
+            }
             theme::empty_state(
                 ui,
                 ICON_GRID_VIEW,

@@ -55,7 +55,7 @@ impl Edits {
         }
     }
 
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub fn to_json(&self) -> serde_json::Value {
         let stored = Stored {
             kind: self.kind,
             settings: self
@@ -71,7 +71,7 @@ impl Edits {
 
     /// `None` where the value is not one of ours. Settings that this version does not have are
     /// passed over.
-    pub(super) fn from_json(value: &serde_json::Value) -> Option<Self> {
+    pub fn from_json(value: &serde_json::Value) -> Option<Self> {
         let stored = Stored::deserialize(value).ok()?;
         Some(Self {
             kind: stored.kind,

@@ -241,6 +241,12 @@ impl FormModel {
         self.blocked = self.why_blocked(&[]);
     }
 
+    /// Takes edits from outside the form, such as those of the last time.
+    pub fn restore(&mut self, edits: Edits) {
+        self.edits = edits;
+        self.update();
+    }
+
     /// Edits a setting from outside the form, such as a folder that was dropped.
     pub fn set(&mut self, var: Var, text: &str) {
         self.edits.fields.insert(var, text.to_owned());
