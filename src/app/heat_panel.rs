@@ -144,7 +144,8 @@ impl HeatPanel {
     }
 }
 
-fn choose<T: PartialEq + Clone>(
+/// A named choice; true if another one was made.
+pub(super) fn choose<T: PartialEq + Clone>(
     ui: &mut Ui,
     label: &str,
     chosen: &mut T,

@@ -9,6 +9,7 @@
 //! access or locking.
 
 mod backend;
+mod charts;
 pub mod command;
 mod heat;
 mod heat_panel;

@@ -259,6 +259,11 @@ impl Board {
         self.described(entry, true)
     }
 
+    /// As [`Board::label`], of all its repeats together.
+    pub fn combination_label(&self, entry: usize) -> String {
+        self.described(entry, false)
+    }
+
     fn described(&self, entry: usize, with_repeat: bool) -> String {
         let Some(found) = self.entries.get(entry) else {
             return String::new();

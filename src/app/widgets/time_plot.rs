@@ -265,7 +265,7 @@ fn colour(palette: &Palette, series: &TimeSeries) -> egui::Color32 {
 
 /// Evenly spaced marks over the visible range. The plot's own would be powers of ten, which are
 /// too few for a low plot and odd for time.
-fn marks(grid: &GridInput, step: f64) -> Vec<GridMark> {
+pub(crate) fn marks(grid: &GridInput, step: f64) -> Vec<GridMark> {
     let (from, to) = grid.bounds;
     if !(step.is_finite() && step > 0.0 && (to - from) / step < 1000.0) {
         return Vec::new();
@@ -295,7 +295,7 @@ fn time_step(least_s: f64) -> f64 {
 }
 
 /// At least `least`: 1, 2 or 5 times a power of ten.
-fn round_step(least: f64) -> f64 {
+pub(crate) fn round_step(least: f64) -> f64 {
     let decade = 10f64.powf(least.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade);
     steps

@@ -10,6 +10,8 @@ use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNIN
 
 use super::cell_table::CellTable;
 use super::{ResultsAction, file_name};
+use crate::app::charts::lines::LinesPanel;
+use crate::app::charts::pareto::ParetoPanel;
 use crate::app::heat_panel::HeatPanel;
 use crate::board::{Board, Layer};
 use crate::store::library::{Fact, LoadedRun, kind_text};
@@ -32,13 +34,17 @@ const MAIN_FACTS: [&str; 8] = [
 enum Tab {
     #[default]
     Heatmap,
+    Lines,
+    Pareto,
     Table,
     Details,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Heatmap, "Heatmap"),
+        (Self::Lines, "Lines"),
+        (Self::Pareto, "Pareto"),
         (Self::Table, "Table"),
         (Self::Details, "Details"),
     ];
@@ -49,6 +55,8 @@ impl Tab {
 pub(super) struct Choices {
     tab: Tab,
     heat: HeatPanel,
+    lines: LinesPanel,
+    pareto: ParetoPanel,
 }
 
 /// A run with everything that is drawn of it.
@@ -76,6 +84,8 @@ impl OpenedRun {
         });
         let mut choices = before.unwrap_or_default();
         choices.heat.update(&board);
+        choices.lines.update(&board);
+        choices.pareto.update(&board);
         let table = CellTable::new(&board);
         let main_facts = MAIN_FACTS
             .iter()
@@ -132,20 +142,18 @@ pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<Result
     ui.add_space(12.0);
     tabs(ui, opened, actions);
     ui.add_space(6.0);
-    match opened.choices.tab {
-        Tab::Heatmap => {
-            let OpenedRun { board, choices, .. } = opened;
-            choices.heat.show(ui, board);
-        }
-        Tab::Table => {
-            let OpenedRun {
-                table,
-                board,
-                choices,
-                ..
-            } = opened;
-            table.show(ui, board, &mut choices.heat.selected);
-        }
+    let OpenedRun {
+        table,
+        board,
+        choices,
+        ..
+    } = opened;
+    let selected = &mut choices.heat.selected;
+    match choices.tab {
+        Tab::Heatmap => choices.heat.show(ui, board),
+        Tab::Lines => choices.lines.show(ui, board, selected),
+        Tab::Pareto => choices.pareto.show(ui, board, selected),
+        Tab::Table => table.show(ui, board, selected),
         Tab::Details => details(ui, opened),
     }
 }

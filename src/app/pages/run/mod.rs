@@ -12,6 +12,8 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 use egui_material_icons::icons::ICON_GRID_VIEW;
 
 use self::form::{FormAction, FormModel};
+use crate::app::charts::lines::LinesPanel;
+use crate::app::charts::pareto::ParetoPanel;
 use crate::app::command::AppCommand;
 use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::results::cell_table::CellTable;
@@ -30,14 +32,18 @@ pub enum RunAction {
 enum Tab {
     #[default]
     Heatmap,
+    Lines,
+    Pareto,
     Cells,
     Plots,
     Log,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Heatmap, "Heatmap"),
+        (Self::Lines, "Lines"),
+        (Self::Pareto, "Pareto"),
         (Self::Cells, "Cells"),
         (Self::Plots, "Plots"),
         (Self::Log, "Log"),
@@ -52,6 +58,8 @@ pub struct RunView {
     /// The state's revision that everything below was prepared from.
     revision: Option<u64>,
     heat: HeatPanel,
+    lines: LinesPanel,
+    pareto: ParetoPanel,
     table: CellTable,
     plots: plots::Plots,
     log: log::LogView,
@@ -70,6 +78,8 @@ impl RunView {
             board,
             revision: None,
             heat: HeatPanel::default(),
+            lines: LinesPanel::default(),
+            pareto: ParetoPanel::default(),
             table,
             plots: plots::Plots::default(),
             log: log::LogView::default(),
@@ -86,6 +96,8 @@ impl RunView {
             self.revision = Some(self.state.revision());
             self.board = self.state.board();
             self.heat.update(&self.board);
+            self.lines.update(&self.board);
+            self.pareto.update(&self.board);
             self.table.update(&self.board);
         }
         let live = self.state.live_snapshot().tokens_per_second;
@@ -144,6 +156,8 @@ pub fn show(ui: &mut Ui, form: &mut FormModel, run: Option<&mut RunView>) -> Vec
         let before = run.heat.selected;
         match run.tab {
             Tab::Heatmap => run.heat.show(ui, &run.board),
+            Tab::Lines => run.lines.show(ui, &run.board, &mut run.heat.selected),
+            Tab::Pareto => run.pareto.show(ui, &run.board, &mut run.heat.selected),
             Tab::Cells => run.table.show(ui, &run.board, &mut run.heat.selected),
             Tab::Plots => run.plots.show(ui),
             Tab::Log => run.log.show(ui),
