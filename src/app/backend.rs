@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::pages::run::form::{ModelChoice, ResolvedModel};
+use super::reading::{Read, Wanted};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, Handle, Run};
@@ -51,6 +52,7 @@ pub enum Done {
     Memory(Option<Judgement>),
     Runs(Vec<RunSummary>),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
+    Read(Box<Read>),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
@@ -265,6 +267,11 @@ impl Backend {
             let run = run.map(Box::new).map_err(|error| error.to_string());
             Done::Opened(path, run)
         });
+    }
+
+    /// Reads what lies beside a run's CSV.
+    pub fn read(&self, wanted: Wanted) {
+        self.spawn_blocking(move || Done::Read(Box::new(wanted.read())));
     }
 
     /// A native dialog for a model's folder; must be called on the UI thread.

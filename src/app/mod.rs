@@ -9,6 +9,7 @@
 //! access or locking.
 
 mod backend;
+mod cell_detail;
 mod charts;
 pub mod command;
 mod heat;
@@ -16,6 +17,7 @@ mod heat_panel;
 mod lab;
 mod launch;
 pub mod pages;
+mod reading;
 pub mod run_state;
 pub mod theme;
 mod update;

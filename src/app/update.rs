@@ -173,7 +173,12 @@ impl Lab {
             Done::Started(outcome) => {
                 self.preparing = None;
                 match outcome {
-                    Ok(started) => self.engine = Some(*started),
+                    Ok(started) => {
+                        if let Some(view) = &mut self.run {
+                            view.csv = Some(started.csv.clone());
+                        }
+                        self.engine = Some(*started);
+                    }
                     Err(error) => {
                         self.run = None;
                         self.trouble = match error {
@@ -226,6 +231,13 @@ impl Lab {
                 Ok(run) => self.results.set_opened(*run),
                 Err(problem) => self.results.set_problem(&path, problem),
             },
+            Done::Read(read) => {
+                match &mut self.run {
+                    Some(view) if view.csv.as_deref() == Some(read.csv()) => view.take(&read),
+                    _ => {}
+                }
+                self.results.take(*read);
+            }
             Done::PickedFile(var, path) => {
                 self.form.set(var, &path.to_string_lossy());
                 self.look();
@@ -244,6 +256,7 @@ impl Lab {
                 }
             }
             ResultsAction::Resume(path) => self.resume(&path),
+            ResultsAction::Read(wanted) => self.backend.read(wanted),
             ResultsAction::CopyText(text) => context.copy_text(text),
         }
     }

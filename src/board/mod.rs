@@ -242,6 +242,14 @@ impl Board {
         self.best.map(|(_, best)| best)
     }
 
+    /// All repeats of an entry's combination, itself among them.
+    pub fn repeats(&self, entry: usize) -> &[usize] {
+        let mut combinations = self.combinations.iter();
+        combinations
+            .find(|members| members.contains(&entry))
+            .map_or(&[], Vec::as_slice)
+    }
+
     /// Layers of which at least one cell has a figure, in their own order.
     pub fn layers(&self) -> Vec<Layer> {
         Layer::iter()

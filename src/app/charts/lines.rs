@@ -109,6 +109,7 @@ impl LinesPanel {
     }
 
     /// What a screen reader says of the chart: "Throughput against concurrency: 2 lines, ...".
+    #[cfg(test)]
     pub fn summary(&self) -> &str {
         &self.summary
     }

@@ -15,10 +15,11 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 use self::list::RunItem;
 use self::opened::OpenedRun;
+use crate::app::reading::{Read, Wanted};
 use crate::store::library::{LoadedRun, RunSummary};
 
 /// What the page asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ResultsAction {
     /// Load this run and hand it to [`ResultsPage::set_opened`].
     Open(PathBuf),
@@ -29,6 +30,8 @@ pub enum ResultsAction {
     /// Finish this run.
     Resume(PathBuf),
     CopyText(String),
+    /// Read this and hand it to [`ResultsPage::take`].
+    Read(Wanted),
 }
 
 /// What stands on the right.
@@ -73,6 +76,15 @@ impl ResultsPage {
             _ => None,
         };
         self.shown = Shown::Run(Box::new(OpenedRun::new(run, before)));
+    }
+
+    /// Takes what was read, if it is of the run that is open.
+    pub fn take(&mut self, read: Read) {
+        if let Shown::Run(opened) = &mut self.shown
+            && opened.path() == read.csv()
+        {
+            opened.take(read);
+        }
     }
 
     pub fn set_problem(&mut self, path: &Path, problem: String) {

@@ -10,9 +10,13 @@ use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNIN
 
 use super::cell_table::CellTable;
 use super::{ResultsAction, file_name};
+use crate::app::cell_detail::CellDetail;
 use crate::app::charts::lines::LinesPanel;
 use crate::app::charts::pareto::ParetoPanel;
 use crate::app::heat_panel::HeatPanel;
+use crate::app::pages::run::plots::Plots;
+use crate::app::reading::{Read, Wanted};
+use crate::app::theme::palette;
 use crate::board::{Board, Layer};
 use crate::store::library::{Fact, LoadedRun, kind_text};
 
@@ -37,15 +41,19 @@ enum Tab {
     Lines,
     Pareto,
     Table,
+    Machine,
+    Cell,
     Details,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::Heatmap, "Heatmap"),
         (Self::Lines, "Lines"),
         (Self::Pareto, "Pareto"),
         (Self::Table, "Table"),
+        (Self::Machine, "Machine"),
+        (Self::Cell, "Cell"),
         (Self::Details, "Details"),
     ];
 }
@@ -70,7 +78,23 @@ pub(super) struct OpenedRun {
     best: Option<(String, String)>,
     choices: Choices,
     table: CellTable,
+    detail: CellDetail,
+    machine: Machine,
 }
+
+/// The machine over the time of the run.
+#[derive(Debug, Default)]
+enum Machine {
+    #[default]
+    NotAsked,
+    Reading,
+    Plots(Box<Plots>),
+    /// Why there are none.
+    Missing(String),
+}
+
+/// Wider than this, the selected cell stands beside the charts; else it is a tab.
+const WIDE: f32 = 780.0;
 
 impl OpenedRun {
     pub(super) fn new(run: LoadedRun, before: Option<Choices>) -> Self {
@@ -100,7 +124,39 @@ impl OpenedRun {
             best,
             choices,
             table,
+            detail: CellDetail::default(),
+            machine: Machine::default(),
         }
+    }
+
+    pub(super) fn take(&mut self, read: Read) {
+        match read {
+            Read::Cell { files, .. } => self.detail.set_files(files),
+            Read::Machine { file, .. } => {
+                self.machine = match file {
+                    Ok(Some(file)) => Machine::Plots(Box::new(Plots::of_file(&file, &self.board))),
+                    Ok(None) => Machine::Missing(
+                        "This run has no .machine.csv beside its results: other labs and files \
+                         that were moved alone have none."
+                            .to_owned(),
+                    ),
+                    Err(why) => Machine::Missing(format!("Its .machine.csv cannot be read: {why}")),
+                };
+            }
+        }
+    }
+
+    /// What is to be read for what is shown, once.
+    fn wanted(&mut self) -> Vec<Wanted> {
+        self.detail
+            .update(&self.board, self.choices.heat.selected, 0, None);
+        let mut wanted: Vec<Wanted> = self.detail.wanted(&self.run.path).into_iter().collect();
+        if self.choices.tab == Tab::Machine && matches!(self.machine, Machine::NotAsked) {
+            self.machine = Machine::Reading;
+            let csv = self.run.path.clone();
+            wanted.push(Wanted::Machine { csv });
+        }
+        wanted
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -128,6 +184,32 @@ impl OpenedRun {
 }
 
 pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
+    let wide = ui.available_width() >= WIDE;
+    if wide && opened.choices.heat.selected.is_some() {
+        if opened.choices.tab == Tab::Cell {
+            opened.choices.tab = Tab::Heatmap;
+        }
+        egui::Panel::right("results_detail")
+            .resizable(true)
+            .default_size(300.0)
+            .size_range(260.0..=480.0)
+            .frame(
+                Frame::new()
+                    .fill(palette(ui).surface)
+                    .inner_margin(Margin::same(12)),
+            )
+            .show(ui, |ui| opened.detail.show(ui));
+    }
+    egui::CentralPanel::default()
+        .frame(Frame::new().inner_margin(Margin {
+            right: if wide { 12 } else { 0 },
+            ..Margin::ZERO
+        }))
+        .show(ui, |ui| centre(ui, opened, actions, wide));
+    actions.extend(opened.wanted().into_iter().map(ResultsAction::Read));
+}
+
+fn centre(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, wide: bool) {
     title_row(ui, opened, actions);
     ui.add_space(10.0);
     summary(ui, opened);
@@ -140,12 +222,14 @@ pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<Result
         banner(ui, problem);
     }
     ui.add_space(12.0);
-    tabs(ui, opened, actions);
+    tabs(ui, opened, actions, wide);
     ui.add_space(6.0);
     let OpenedRun {
         table,
         board,
         choices,
+        machine,
+        detail,
         ..
     } = opened;
     let selected = &mut choices.heat.selected;
@@ -154,6 +238,13 @@ pub(super) fn show(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<Result
         Tab::Lines => choices.lines.show(ui, board, selected),
         Tab::Pareto => choices.pareto.show(ui, board, selected),
         Tab::Table => table.show(ui, board, selected),
+        Tab::Machine => match machine {
+            Machine::Plots(plots) => plots.show(ui),
+            Machine::Missing(why) => super::quiet(ui, why),
+            Machine::NotAsked | Machine::Reading => super::quiet(ui, "Reading..."),
+        },
+        Tab::Cell if selected.is_some() => detail.show(ui),
+        Tab::Cell => super::quiet(ui, "Select a cell to see everything known of it"),
         Tab::Details => details(ui, opened),
     }
 }
@@ -261,13 +352,16 @@ fn tint(color: Color32) -> Color32 {
     color.gamma_multiply(0.14)
 }
 
-fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
+fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, wide: bool) {
     ui.horizontal(|ui| {
         for (tab, name) in Tab::ALL {
+            if wide && tab == Tab::Cell {
+                continue;
+            }
             ui.selectable_value(&mut opened.choices.tab, tab, name);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if opened.choices.tab == Tab::Details {
+            if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;
             }
             let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
