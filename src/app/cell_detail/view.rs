@@ -9,6 +9,7 @@ use crate::app::theme::{self, font, palette, space};
 use crate::app::widgets::histogram_bars::histogram_bars;
 
 const STRIP_HEIGHT: f32 = 190.0;
+const ROW_HEIGHT: f32 = 17.0;
 const LOG_HEIGHT: f32 = 150.0;
 
 impl CellDetail {
@@ -102,6 +103,7 @@ impl CellDetail {
         section(ui, &format!("Over its {} valid repeats", self.repeats));
         Grid::new("cell repeats")
             .num_columns(5)
+            .min_row_height(ROW_HEIGHT)
             .spacing(vec2(space::M, 2.0))
             .show(ui, |ui| {
                 for heading in ["", "mean", "least", "greatest", "n"] {
@@ -128,6 +130,7 @@ impl CellDetail {
         let mut any_missing = false;
         Grid::new("cell latencies")
             .num_columns(5)
+            .min_row_height(ROW_HEIGHT)
             .spacing(vec2(space::M, 2.0))
             .show(ui, |ui| {
                 quiet(ui, "");
@@ -228,6 +231,7 @@ fn wrapped(ui: &mut Ui, text: &str) {
 fn pairs(ui: &mut Ui, id: &str, pairs: &[(String, String)]) {
     Grid::new(id)
         .num_columns(2)
+        .min_row_height(ROW_HEIGHT)
         .spacing(vec2(space::L, 2.0))
         .show(ui, |ui| {
             for (name, text) in pairs {

@@ -364,7 +364,13 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, w
             if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;
             }
-            let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
+            let icon = ICON_CONTENT_COPY.rich_text();
+            // In a narrow window the tabs need the room.
+            let copy = if wide || ui.available_width() > 100.0 {
+                Button::new((icon, "Copy row"))
+            } else {
+                Button::new(icon)
+            };
             let copy = ui
                 .add_enabled(opened.choices.heat.selected.is_some(), copy)
                 .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
