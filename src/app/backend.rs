@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::compare::CompareDone;
 use super::export::{self, Shown};
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
+use super::reading::{Read, Wanted};
 use super::settings_sheet::Pick;
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
@@ -76,6 +77,7 @@ pub enum Done {
     PickedSetting(Var, PathBuf),
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     Compare(CompareDone),
+    Read(Box<Read>),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
@@ -402,6 +404,11 @@ impl Backend {
                 window.say(Done::Compare(CompareDone::Picked(path)));
             }
         });
+    }
+
+    /// Reads what lies beside a run's CSV.
+    pub fn read(&self, wanted: Wanted) {
+        self.spawn_blocking(move || Done::Read(Box::new(wanted.read())));
     }
 
     /// A native dialog for a model's folder; must be called on the UI thread.

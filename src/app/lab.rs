@@ -331,6 +331,7 @@ impl Lab {
             match action {
                 run::RunAction::Form(action) => self.form_action(&action),
                 run::RunAction::Command(command) => commands.push(command),
+                run::RunAction::Read(wanted) => self.backend.read(wanted),
             }
         }
         if let Some(asked) = asked {

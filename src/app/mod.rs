@@ -10,6 +10,8 @@
 //! access or locking.
 
 mod backend;
+mod cell_detail;
+mod charts;
 pub mod command;
 mod compare;
 mod drop;
@@ -22,6 +24,7 @@ mod launch;
 mod models_work;
 pub mod pages;
 mod preparing;
+mod reading;
 pub mod run_state;
 mod settings_sheet;
 mod shell;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use log::{LogLine, LogSource, RunLog};
-pub use series::{Metric, Series};
+pub use series::{Metric, Series, take as take_sample};
 
 use crate::board::{Board, CellState};
 use crate::engine::event::{

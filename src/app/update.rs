@@ -274,6 +274,13 @@ impl Lab {
                 }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
+            Done::Read(read) => {
+                match &mut self.run {
+                    Some(view) if view.csv.as_deref() == Some(read.csv()) => view.take(&read),
+                    _ => {}
+                }
+                self.results.take(*read);
+            }
             Done::PickedFile(var, path) => {
                 self.form.set(var, &path.to_string_lossy());
                 self.look();
@@ -300,6 +307,7 @@ impl Lab {
             ResultsAction::Resume(path) => self.resume(&path),
             ResultsAction::Compare(path) => self.add_to_compare(&path),
             ResultsAction::Command(command) => self.command(command),
+            ResultsAction::Read(wanted) => self.backend.read(wanted),
             ResultsAction::CopyText(text) => {
                 context.copy_text(text);
                 self.shell.toasts.done("Copied");

@@ -247,6 +247,14 @@ impl Board {
         self.best.map(|(_, best)| best)
     }
 
+    /// All repeats of an entry's combination, itself among them.
+    pub fn repeats(&self, entry: usize) -> &[usize] {
+        let mut combinations = self.combinations.iter();
+        combinations
+            .find(|members| members.contains(&entry))
+            .map_or(&[], Vec::as_slice)
+    }
+
     /// Layers of which at least one cell has a figure, in their own order.
     pub fn layers(&self) -> Vec<Layer> {
         Layer::iter()
@@ -262,6 +270,11 @@ impl Board {
     /// but repeats varies, all that is known of it.
     pub fn label(&self, entry: usize) -> String {
         self.described(entry, true)
+    }
+
+    /// As [`Board::label`], of all its repeats together.
+    pub fn combination_label(&self, entry: usize) -> String {
+        self.described(entry, false)
     }
 
     fn described(&self, entry: usize, with_repeat: bool) -> String {

@@ -63,15 +63,15 @@ mod tests {
             "a fast one: the setting"
         );
         // 10 s a request, 4 prompts in a batch.
-        assert_eq!(patience_s(&plan, &cell, 30.0), 160.0);
+        assert_eq!(whole(&plan, &cell, 30.0), 160.0);
         assert_eq!(
             patience_s(&plan, &cell, 3000.0),
             630.0,
             "never beyond the requests' own limit"
         );
         cell.load.concurrency = 1;
-        assert_eq!(patience_s(&plan, &cell, 30.0), 40.0);
+        assert_eq!(whole(&plan, &cell, 30.0), 40.0);
         plan.workload.stream = false;
-        assert_eq!(patience_s(&plan, &cell, 0.1), 630.0);
+        assert_eq!(whole(&plan, &cell, 0.1), 630.0);
     }
 }

@@ -2,6 +2,7 @@
 //! invalid.
 
 pub mod figures;
+pub mod histogram;
 pub mod outcome;
 pub mod sample;
 pub mod stats;

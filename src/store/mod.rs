@@ -11,11 +11,14 @@
 //! NAME.csv + NAME.json ──▶ resume ──▶ recorder      the rest of a run, nothing repeated
 //! any CSV ──▶ read ──▶ table                        rows, their origin, damaged lines
 //!              └─────▶ library                      all runs of a folder; one run to show
+//! companions ─▶ cell_files, machine_file            what was kept of one cell; the machine over time
 //! ```
 
+pub mod cell_files;
 pub mod error;
 pub mod library;
 pub mod machine;
+pub mod machine_file;
 pub mod note;
 pub mod pairs;
 pub mod read;

@@ -102,7 +102,8 @@ impl Series {
     }
 }
 
-pub(super) fn take(all: &mut BTreeMap<Metric, Series>, sample: &MachineSample) {
+/// Adds a reading of the machine.
+pub fn take(all: &mut BTreeMap<Metric, Series>, sample: &MachineSample) {
     let percent = |share: Option<f64>| share.map(|share| share * 100.0);
     let gb = |bytes: Option<crate::units::Bytes>| bytes.map(|bytes| bytes.0 as f64 / 1e9);
     let readings = [

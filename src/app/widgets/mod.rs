@@ -3,7 +3,9 @@
 
 pub mod colour_bar;
 pub mod heatmap;
+pub mod histogram_bars;
 pub mod list_field;
+pub mod request_strip;
 pub mod stat;
 pub mod time_plot;
 

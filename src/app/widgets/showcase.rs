@@ -180,6 +180,7 @@ impl Showcase {
                 series,
                 spans: &self.spans,
                 group,
+                all_s: (0.0, 300.0),
                 height,
                 empty: "This machine reports no GPU power.",
             };

@@ -88,6 +88,8 @@ pub struct TimePlot<'a> {
     pub spans: &'a [TimeSpan],
     /// Plots of one group share their time axis and their cursor.
     pub group: Id,
+    /// From and to, in seconds, before one zooms: equal in a group, so that its plots agree.
+    pub all_s: (f64, f64),
     /// In points, with the heading.
     pub height: f32,
     /// What stands there while no series has a sample: "This machine reports no GPU power".
@@ -160,6 +162,7 @@ impl TimePlot<'_> {
             series,
             spans,
             group,
+            all_s,
             height,
             ..
         } = *self;
@@ -216,6 +219,8 @@ impl TimePlot<'_> {
             .allow_zoom([true, false])
             .allow_scroll([true, false])
             .allow_boxed_zoom(false)
+            .include_x(all_s.0)
+            .include_x(all_s.1)
             .include_y(0.0)
             .set_margin_fraction(vec2(0.0, 0.06))
             .show_background(false)

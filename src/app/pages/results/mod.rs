@@ -17,6 +17,7 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 use self::list::RunItem;
 use self::opened::OpenedRun;
 use crate::app::command::AppCommand;
+use crate::app::reading::{Read, Wanted};
 use crate::board::Layer;
 use crate::report::chart::Chart;
 use crate::store::library::{LoadedRun, RunSummary};
@@ -24,7 +25,7 @@ use crate::store::note::RunNote;
 use crate::store::trash::Trashed;
 
 /// What the page asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ResultsAction {
     /// Load this run and hand it to [`ResultsPage::set_opened`].
     Open(PathBuf),
@@ -49,6 +50,8 @@ pub enum ResultsAction {
     Trash(PathBuf),
     /// Bring a run back from the trash.
     Restore(Trashed),
+    /// Read this and hand it to [`ResultsPage::take`].
+    Read(Wanted),
 }
 
 /// What stands on the right.
@@ -135,6 +138,15 @@ impl ResultsPage {
             _ => None,
         };
         self.shown = Shown::Run(Box::new(OpenedRun::new(run, before)));
+    }
+
+    /// Takes what was read, if it is of the run that is open.
+    pub fn take(&mut self, read: Read) {
+        if let Shown::Run(opened) = &mut self.shown
+            && opened.path() == read.csv()
+        {
+            opened.take(read);
+        }
     }
 
     pub fn set_problem(&mut self, path: &Path, problem: String) {

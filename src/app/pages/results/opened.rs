@@ -11,9 +11,14 @@ use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNIN
 use super::cell_table::CellTable;
 use super::manage::{self, Dialog};
 use super::{ResultsAction, file_name};
+use crate::app::cell_detail::CellDetail;
+use crate::app::charts::lines::LinesPanel;
+use crate::app::charts::pareto::ParetoPanel;
 use crate::app::command::AppCommand;
 use crate::app::export;
 use crate::app::heat_panel::HeatPanel;
+use crate::app::pages::run::plots::Plots;
+use crate::app::reading::{Read, Wanted};
 use crate::app::theme::palette;
 use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
@@ -37,14 +42,22 @@ const MAIN_FACTS: [&str; 8] = [
 enum Tab {
     #[default]
     Heatmap,
+    Lines,
+    Pareto,
     Table,
+    Machine,
+    Cell,
     Details,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::Heatmap, "Heatmap"),
+        (Self::Lines, "Lines"),
+        (Self::Pareto, "Pareto"),
         (Self::Table, "Table"),
+        (Self::Machine, "Machine"),
+        (Self::Cell, "Cell"),
         (Self::Details, "Details"),
     ];
 }
@@ -54,6 +67,8 @@ impl Tab {
 pub(super) struct Choices {
     tab: Tab,
     heat: HeatPanel,
+    lines: LinesPanel,
+    pareto: ParetoPanel,
 }
 
 /// A run with everything that is drawn of it.
@@ -67,7 +82,23 @@ pub(super) struct OpenedRun {
     best: Option<(String, String)>,
     choices: Choices,
     table: CellTable,
+    detail: CellDetail,
+    machine: Machine,
 }
+
+/// The machine over the time of the run.
+#[derive(Debug, Default)]
+enum Machine {
+    #[default]
+    NotAsked,
+    Reading,
+    Plots(Box<Plots>),
+    /// Why there are none.
+    Missing(String),
+}
+
+/// Wider than this, the selected cell stands beside the charts; else it is a tab.
+const WIDE: f32 = 780.0;
 
 impl OpenedRun {
     pub(super) fn new(run: LoadedRun, before: Option<Choices>) -> Self {
@@ -82,6 +113,8 @@ impl OpenedRun {
         });
         let mut choices = before.unwrap_or_default();
         choices.heat.update(&board);
+        choices.lines.update(&board);
+        choices.pareto.update(&board);
         let table = CellTable::new(&board);
         let main_facts = MAIN_FACTS
             .iter()
@@ -96,7 +129,39 @@ impl OpenedRun {
             best,
             choices,
             table,
+            detail: CellDetail::default(),
+            machine: Machine::default(),
         }
+    }
+
+    pub(super) fn take(&mut self, read: Read) {
+        match read {
+            Read::Cell { files, .. } => self.detail.set_files(files),
+            Read::Machine { file, .. } => {
+                self.machine = match file {
+                    Ok(Some(file)) => Machine::Plots(Box::new(Plots::of_file(&file, &self.board))),
+                    Ok(None) => Machine::Missing(
+                        "This run has no .machine.csv beside its results: other labs and files \
+                         that were moved alone have none."
+                            .to_owned(),
+                    ),
+                    Err(why) => Machine::Missing(format!("Its .machine.csv cannot be read: {why}")),
+                };
+            }
+        }
+    }
+
+    /// What is to be read for what is shown, once.
+    fn wanted(&mut self) -> Vec<Wanted> {
+        self.detail
+            .update(&self.board, self.choices.heat.selected, 0, None);
+        let mut wanted: Vec<Wanted> = self.detail.wanted(&self.run.path).into_iter().collect();
+        if self.choices.tab == Tab::Machine && matches!(self.machine, Machine::NotAsked) {
+            self.machine = Machine::Reading;
+            let csv = self.run.path.clone();
+            wanted.push(Wanted::Machine { csv });
+        }
+        wanted
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -141,6 +206,39 @@ pub(super) fn show(
     opened: &mut OpenedRun,
     actions: &mut Vec<ResultsAction>,
 ) -> Option<Dialog> {
+    let wide = ui.available_width() >= WIDE;
+    if wide && opened.choices.heat.selected.is_some() {
+        if opened.choices.tab == Tab::Cell {
+            opened.choices.tab = Tab::Heatmap;
+        }
+        egui::Panel::right("results_detail")
+            .resizable(true)
+            .default_size(300.0)
+            .size_range(260.0..=480.0)
+            .frame(
+                Frame::new()
+                    .fill(palette(ui).surface)
+                    .inner_margin(Margin::same(12)),
+            )
+            .show(ui, |ui| opened.detail.show(ui));
+    }
+    let asked = egui::CentralPanel::default()
+        .frame(Frame::new().inner_margin(Margin {
+            right: if wide { 12 } else { 0 },
+            ..Margin::ZERO
+        }))
+        .show(ui, |ui| centre(ui, opened, actions, wide))
+        .inner;
+    actions.extend(opened.wanted().into_iter().map(ResultsAction::Read));
+    asked
+}
+
+fn centre(
+    ui: &mut Ui,
+    opened: &mut OpenedRun,
+    actions: &mut Vec<ResultsAction>,
+    wide: bool,
+) -> Option<Dialog> {
     let asked = title_row(ui, opened, actions);
     ui.add_space(10.0);
     summary(ui, opened);
@@ -158,22 +256,29 @@ pub(super) fn show(
         banner(ui, problem);
     }
     ui.add_space(12.0);
-    tabs(ui, opened, actions);
+    tabs(ui, opened, actions, wide);
     ui.add_space(6.0);
-    match opened.choices.tab {
-        Tab::Heatmap => {
-            let OpenedRun { board, choices, .. } = opened;
-            choices.heat.show(ui, board);
-        }
-        Tab::Table => {
-            let OpenedRun {
-                table,
-                board,
-                choices,
-                ..
-            } = opened;
-            table.show(ui, board, &mut choices.heat.selected);
-        }
+    let OpenedRun {
+        table,
+        board,
+        choices,
+        machine,
+        detail,
+        ..
+    } = opened;
+    let selected = &mut choices.heat.selected;
+    match choices.tab {
+        Tab::Heatmap => choices.heat.show(ui, board),
+        Tab::Lines => choices.lines.show(ui, board, selected),
+        Tab::Pareto => choices.pareto.show(ui, board, selected),
+        Tab::Table => table.show(ui, board, selected),
+        Tab::Machine => match machine {
+            Machine::Plots(plots) => plots.show(ui),
+            Machine::Missing(why) => super::quiet(ui, why),
+            Machine::NotAsked | Machine::Reading => super::quiet(ui, "Reading..."),
+        },
+        Tab::Cell if selected.is_some() => detail.show(ui),
+        Tab::Cell => super::quiet(ui, "Select a cell to see everything known of it"),
         Tab::Details => details(ui, opened),
     }
     asked
@@ -294,22 +399,33 @@ fn tint(color: Color32) -> Color32 {
     color.gamma_multiply(0.14)
 }
 
-fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>) {
+fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, wide: bool) {
     ui.horizontal(|ui| {
         for (tab, name) in Tab::ALL {
+            if wide && tab == Tab::Cell {
+                continue;
+            }
             ui.selectable_value(&mut opened.choices.tab, tab, name);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if opened.choices.tab == Tab::Details {
+            if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;
             }
             let mut commands = vec![AppCommand::CopyMarkdown];
             if opened.choices.tab == Tab::Heatmap {
                 commands.push(AppCommand::SavePicture);
             }
-            let asked = export::buttons(ui, &commands, None);
-            actions.extend(asked.into_iter().map(ResultsAction::Command));
-            let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy row"));
+            if wide {
+                let asked = export::buttons(ui, &commands, None);
+                actions.extend(asked.into_iter().map(ResultsAction::Command));
+            }
+            let icon = ICON_CONTENT_COPY.rich_text();
+            // In a narrow window the tabs need the room.
+            let copy = if wide || ui.available_width() > 100.0 {
+                Button::new((icon, "Copy row"))
+            } else {
+                Button::new(icon)
+            };
             let copy = ui
                 .add_enabled(opened.choices.heat.selected.is_some(), copy)
                 .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")

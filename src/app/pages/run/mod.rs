@@ -1,10 +1,9 @@
 //! The Run page: the form on the left, the run in the middle, the selected cell on the right.
 
-mod detail;
 pub mod form;
 mod header;
 mod log;
-mod plots;
+pub(super) mod plots;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,9 +12,13 @@ use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 use egui_material_icons::icons::ICON_GRID_VIEW;
 
 use self::form::{FormAction, FormModel};
+use crate::app::cell_detail::CellDetail;
+use crate::app::charts::lines::LinesPanel;
+use crate::app::charts::pareto::ParetoPanel;
 use crate::app::command::AppCommand;
 use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::results::cell_table::CellTable;
+use crate::app::reading::{Read, Wanted};
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
 use crate::board::{Board, Layer};
@@ -26,20 +29,25 @@ use crate::report::chart::Chart;
 pub enum RunAction {
     Form(FormAction),
     Command(AppCommand),
+    Read(Wanted),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Tab {
     #[default]
     Heatmap,
+    Lines,
+    Pareto,
     Cells,
     Plots,
     Log,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Heatmap, "Heatmap"),
+        (Self::Lines, "Lines"),
+        (Self::Pareto, "Pareto"),
         (Self::Cells, "Cells"),
         (Self::Plots, "Plots"),
         (Self::Log, "Log"),
@@ -50,16 +58,18 @@ impl Tab {
 pub struct RunView {
     pub state: RunState,
     pub paused: bool,
-    /// `None` until its file was made.
+    /// Its results file; `None` until the engine has taken it on.
     pub csv: Option<PathBuf>,
     board: Arc<Board>,
     /// The state's revision that everything below was prepared from.
     revision: Option<u64>,
     heat: HeatPanel,
+    lines: LinesPanel,
+    pareto: ParetoPanel,
     table: CellTable,
     plots: plots::Plots,
     log: log::LogView,
-    detail: detail::Detail,
+    detail: CellDetail,
     tab: Tab,
 }
 
@@ -75,10 +85,12 @@ impl RunView {
             board,
             revision: None,
             heat: HeatPanel::default(),
+            lines: LinesPanel::default(),
+            pareto: ParetoPanel::default(),
             table,
             plots: plots::Plots::default(),
             log: log::LogView::default(),
-            detail: detail::Detail::default(),
+            detail: CellDetail::default(),
             tab: Tab::default(),
         };
         view.update();
@@ -91,6 +103,8 @@ impl RunView {
             self.revision = Some(self.state.revision());
             self.board = self.state.board();
             self.heat.update(&self.board);
+            self.lines.update(&self.board);
+            self.pareto.update(&self.board);
             self.table.update(&self.board);
         }
         let live = self.state.live_snapshot().tokens_per_second;
@@ -124,8 +138,22 @@ impl RunView {
     }
 
     fn update_detail(&mut self) {
-        self.detail
-            .update(&self.state, &self.board, self.heat.selected);
+        let selected = self.heat.selected;
+        let result = selected.and_then(|cell| self.state.result(cell));
+        let result = result.map(Arc::as_ref);
+        let revision = self.state.revision();
+        self.detail.update(&self.board, selected, revision, result);
+        if selected.is_some() && selected == self.state.running() {
+            let logs = log::server_ends(self.state.log());
+            self.detail.set_live_logs(logs);
+        }
+    }
+
+    /// Takes what was read of this run's files.
+    pub fn take(&mut self, read: &Read) {
+        if let Read::Cell { files, .. } = read {
+            self.detail.set_files(files.clone());
+        }
     }
 }
 
@@ -164,8 +192,8 @@ pub fn show(
     if run.heat.selected.is_some() {
         Panel::right("run_detail")
             .resizable(true)
-            .default_size(280.0)
-            .size_range(240.0..=420.0)
+            .default_size(300.0)
+            .size_range(260.0..=480.0)
             .frame(
                 Frame::new()
                     .fill(fill)
@@ -181,14 +209,19 @@ pub fn show(
         let before = run.heat.selected;
         match run.tab {
             Tab::Heatmap => run.heat.show(ui, &run.board),
+            Tab::Lines => run.lines.show(ui, &run.board, &mut run.heat.selected),
+            Tab::Pareto => run.pareto.show(ui, &run.board, &mut run.heat.selected),
             Tab::Cells => run.table.show(ui, &run.board, &mut run.heat.selected),
             Tab::Plots => run.plots.show(ui),
-            Tab::Log => run.log.show(ui),
+            Tab::Log => run.log.show(ui, run.state.log()),
         }
         if before != run.heat.selected {
             run.update_detail();
         }
     });
+    if let Some(csv) = &run.csv {
+        actions.extend(run.detail.wanted(csv).map(RunAction::Read));
+    }
     actions
 }
 

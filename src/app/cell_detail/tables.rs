@@ -1,0 +1,209 @@
+//! The figures of a cell as lines of text.
+
+use strum::IntoEnumIterator as _;
+
+use crate::board::{Board, CellState, Layer};
+use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
+use crate::store::pairs;
+use crate::store::row::CellRow;
+use crate::units::Secs;
+
+/// A figure over the valid repeats of a combination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SpreadLine {
+    pub name: String,
+    pub mean: String,
+    pub least: String,
+    pub greatest: String,
+    /// Repeats that have the figure.
+    pub n: usize,
+}
+
+impl SpreadLine {
+    pub fn text(&self, repeats: usize) -> String {
+        format!(
+            "{}, mean of {} of {repeats} repeats\t{}\tleast\t{}\tgreatest\t{}",
+            self.name, self.n, self.mean, self.least, self.greatest
+        )
+    }
+}
+
+/// The number of valid repeats, and each figure over them; no lines where there is but one.
+pub(super) fn spread(board: &Board, entry: usize) -> (usize, Vec<SpreadLine>) {
+    let valid: Vec<usize> = board
+        .repeats(entry)
+        .iter()
+        .copied()
+        .filter(|&repeat| board.entries()[repeat].state == CellState::Done)
+        .collect();
+    if valid.len() < 2 {
+        return (valid.len(), Vec::new());
+    }
+    let lines = Layer::iter().filter_map(|layer| {
+        let values: Vec<f64> = valid
+            .iter()
+            .filter_map(|&repeat| board.entries()[repeat].value(layer))
+            .collect();
+        if values.len() < 2 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Some(SpreadLine {
+            name: named(layer.name(), layer.unit()),
+            mean: layer.precise(mean),
+            least: layer.precise(least),
+            greatest: layer.precise(greatest),
+            n: values.len(),
+        })
+    });
+    (valid.len(), lines.collect())
+}
+
+fn named(name: &str, unit: &str) -> String {
+    format!("{name}, {unit}")
+}
+
+pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
+    let layers = Layer::iter().filter_map(|layer| {
+        let value = layer.value(row)?;
+        Some((layer.name().to_owned(), layer.with_unit(value)))
+    });
+    let count = |n: Option<u64>| n.map(|n| n.to_string());
+    let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
+    let measured = row.total_tokens > 0;
+    let others = [
+        ("Requests", count(row.requests.map(u64::from))),
+        ("Tokens", measured.then(|| row.total_tokens.to_string())),
+        ("Prompt tokens", count(row.prompt_tokens)),
+        ("From prompt cache", count(row.cached_tokens)),
+        ("Measured for", secs(measured.then_some(row.elapsed_s))),
+        ("Window", secs(row.window_s)),
+        ("CPU", row.cpu_mean_pct.map(|pct| format!("{pct:.0} %"))),
+        (
+            "GPU power",
+            row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),
+        ),
+        ("Loading", secs(row.load_s.filter(|s| *s > 0.0))),
+        ("Warm-up", secs(row.warmup_s.filter(|s| *s > 0.0))),
+    ];
+    let others = others
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.to_owned(), text?)));
+    layers.chain(others).collect()
+}
+
+/// Percentiles of one latency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LatencyColumn {
+    pub name: &'static str,
+    pub n: u32,
+    /// p50, p90, p95, p99, maximum; `None` where n is too small to claim it.
+    pub values: [Option<String>; 5],
+}
+
+/// The lines of a [`LatencyColumn`], with the requests that each needs.
+pub(super) const LATENCY_LINES: [(&str, usize); 5] = [
+    ("p50", MIN_N_P50),
+    ("p90", MIN_N_P90),
+    ("p95", MIN_N_P95),
+    ("p99", MIN_N_P99),
+    ("max", 1),
+];
+
+impl LatencyColumn {
+    pub fn lines(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let values = LATENCY_LINES.iter().zip(&self.values);
+        let values = values.map(|((name, _), value)| {
+            let text = value.clone().unwrap_or_else(|| "n too small".to_owned());
+            (*name, text)
+        });
+        values.chain([("n", self.n.to_string())])
+    }
+}
+
+pub(super) fn latencies(row: &CellRow) -> Vec<LatencyColumn> {
+    macro_rules! column {
+        ($name:literal, $n:ident, $($value:ident),+) => {
+            ($name, row.$n, [$(row.$value),+])
+        };
+    }
+    [
+        column!(
+            "TTFT", ttft_n, ttft_p50_s, ttft_p90_s, ttft_p95_s, ttft_p99_s, ttft_max_s
+        ),
+        column!(
+            "TPOT", tpot_n, tpot_p50_s, tpot_p90_s, tpot_p95_s, tpot_p99_s, tpot_max_s
+        ),
+        column!(
+            "ITL", itl_n, itl_p50_s, itl_p90_s, itl_p95_s, itl_p99_s, itl_max_s
+        ),
+        column!(
+            "E2E", e2e_n, e2e_p50_s, e2e_p90_s, e2e_p95_s, e2e_p99_s, e2e_max_s
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, n, values)| {
+        let n = n.filter(|n| *n > 0)?;
+        let values = values.map(|value| value.map(latency));
+        Some(LatencyColumn { name, n, values })
+    })
+    .collect()
+}
+
+/// Gaps between tokens are small: below 10 ms a whole number of them says little.
+fn latency(s: f64) -> String {
+    if s < 0.01 {
+        format!("{:.2} ms", s * 1e3)
+    } else {
+        Secs(s).to_string()
+    }
+}
+
+pub(super) fn settings(
+    board: &Board,
+    entry: usize,
+    row: Option<&CellRow>,
+) -> Vec<(String, String)> {
+    let mut settings: Vec<(String, String)> = board
+        .dimensions()
+        .into_iter()
+        .filter_map(|values| {
+            let value = board.coordinate(entry, &values.dimension)?;
+            Some((values.dimension.to_string(), value.to_string()))
+        })
+        .collect();
+    if let Some(row) = row {
+        let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+        let more = [
+            ("Mode", row.mode.map(|mode| mode.to_string())),
+            ("Streaming", row.streaming.map(yes_no)),
+            (
+                "Balancer",
+                row.balancer.map(|balancer| balancer.to_string()),
+            ),
+        ];
+        let more = more.into_iter();
+        settings.extend(more.filter_map(|(name, text)| Some((name.to_owned(), text?))));
+    }
+    settings
+}
+
+/// Each flag in words, and whether it makes the figures invalid.
+pub(super) fn flags(row: &CellRow) -> Vec<(bool, String)> {
+    let details = row.flag_details.as_deref().unwrap_or_default();
+    row.flag_kinds()
+        .into_iter()
+        .map(|kind| {
+            let start = format!("{kind}: ");
+            let detail = details.split(" | ").find_map(|d| d.strip_prefix(&start));
+            let text = detail.map_or_else(|| kind.to_string().replace('_', " "), str::to_owned);
+            (kind.invalidates(), text)
+        })
+        .collect()
+}
+
+pub(super) fn error_classes(row: &CellRow) -> Vec<(String, String)> {
+    pairs::split(row.error_classes.as_deref().unwrap_or_default())
+}

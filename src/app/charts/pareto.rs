@@ -1,0 +1,283 @@
+//! Throughput against latency, with the front that no other combination beats in both.
+
+use egui::{Align2, CursorIcon, Grid, Rect, RichText, ScrollArea, Ui};
+use egui_material_icons::icons::ICON_SCATTER_PLOT;
+use egui_plot::{AxisHints, Line, PlotPoint, PlotPoints, PlotTransform, Points};
+
+use crate::app::heat_panel::choose;
+use crate::app::theme::{self, font, palette, space};
+use crate::app::widgets::short_figure;
+use crate::app::widgets::time_plot::{marks, round_step};
+use crate::board::{Board, Layer};
+
+const LATENCIES: [Layer; 4] = [
+    Layer::TtftP50,
+    Layer::TtftP95,
+    Layer::TpotP50,
+    Layer::E2eP50,
+];
+const LEAST_HEIGHT: f32 = 150.0;
+const LIST_HEIGHT: f32 = 124.0;
+
+/// What is chosen, and what is prepared for drawing it.
+#[derive(Debug)]
+pub struct ParetoPanel {
+    latency: Layer,
+    /// Those that the run has.
+    latencies: Vec<Layer>,
+    points: Vec<DrawnPoint>,
+    /// Positions of all points, those off the front first.
+    behind: Vec<PlotPoint>,
+    front: Vec<PlotPoint>,
+    /// The front as a line: the most throughput that can be had within each latency.
+    steps: Vec<PlotPoint>,
+    summary: String,
+}
+
+#[derive(Debug)]
+struct DrawnPoint {
+    at: PlotPoint,
+    on_front: bool,
+    entry: usize,
+    /// "concurrency 8, decode concurrency 32"
+    name: String,
+    throughput: String,
+    latency: String,
+    about: String,
+}
+
+impl Default for ParetoPanel {
+    fn default() -> Self {
+        Self {
+            latency: Layer::TtftP50,
+            latencies: Vec::new(),
+            points: Vec::new(),
+            behind: Vec::new(),
+            front: Vec::new(),
+            steps: Vec::new(),
+            summary: String::new(),
+        }
+    }
+}
+
+impl ParetoPanel {
+    /// Takes a board that is new or has changed.
+    pub fn update(&mut self, board: &Board) {
+        let layers = board.layers();
+        self.latencies = LATENCIES
+            .into_iter()
+            .filter(|l| layers.contains(l))
+            .collect();
+        if !self.latencies.contains(&self.latency)
+            && let Some(first) = self.latencies.first()
+        {
+            self.latency = *first;
+        }
+        let latency = self.latency;
+        let view = board.pareto(latency);
+        self.points = view
+            .points
+            .iter()
+            .map(|point| {
+                let name = board.combination_label(point.entry);
+                let throughput = Layer::Throughput.with_unit(point.throughput_tps);
+                let latency_text = latency.with_unit(point.latency);
+                let about = format!("{name}\n{throughput}\n{} {latency_text}", latency.name());
+                DrawnPoint {
+                    at: PlotPoint::new(point.latency, point.throughput_tps),
+                    on_front: point.on_front,
+                    entry: point.entry,
+                    name,
+                    throughput,
+                    latency: latency_text,
+                    about,
+                }
+            })
+            .collect();
+        let at = |wanted: bool| {
+            let points = self
+                .points
+                .iter()
+                .filter(move |point| point.on_front == wanted);
+            points.map(|point| point.at).collect::<Vec<_>>()
+        };
+        (self.behind, self.front) = (at(false), at(true));
+        self.steps = steps(&self.front);
+        self.summary = format!(
+            "Throughput against {}: {} combinations, {} on the front",
+            latency.name(),
+            self.points.len(),
+            self.front.len()
+        );
+    }
+
+    /// Draws the choice, the chart and the list of the front; a click on either selects a cell.
+    pub fn show(&mut self, ui: &mut Ui, board: &Board, selected: &mut Option<usize>) {
+        let mut changed = false;
+        if !self.latencies.is_empty() {
+            ui.horizontal_wrapped(|ui| {
+                let all = &self.latencies;
+                changed = choose(ui, "Latency", &mut self.latency, all, |layer| {
+                    (layer.name().to_owned(), layer.about())
+                });
+            });
+        }
+        if changed {
+            self.update(board);
+        }
+        ui.add_space(space::S);
+        if self.points.is_empty() {
+            theme::empty_state(
+                ui,
+                ICON_SCATTER_PLOT,
+                "No latency was measured",
+                "Latencies need streamed answers, and p50 at least 11 of them in a cell. \
+                 Files of other labs hold none.",
+            );
+            return;
+        }
+        let palette = palette(ui);
+        theme::caption(ui, "Throughput, tokens/s: upper left is better");
+        let unit = self.latency.unit();
+        let x_name = format!("{}, {unit}", self.latency.name());
+        let x_axis = AxisHints::new_x()
+            .label(
+                RichText::new(x_name)
+                    .font(font::medium(11.0))
+                    .color(palette.text_secondary),
+            )
+            .formatter(|mark, _| short_figure(mark.value));
+        let height = (ui.available_height() - LIST_HEIGHT - space::M).max(LEAST_HEIGHT);
+        let (behind, front, steps) = (&self.behind, &self.front, &self.steps);
+        let x_marks = |grid| marks(&grid, round_step(8.0 * grid.base_step_size));
+        let most = self
+            .points
+            .iter()
+            .fold(0.0, |most: f64, point| most.max(point.at.x));
+        let output = super::plot(ui, "pareto", height, x_axis, x_marks)
+            .include_x(0.0)
+            .include_x(most * 1.08)
+            .show(ui, |plot| {
+                let line = Line::new("", PlotPoints::Borrowed(steps))
+                    .width(1.5)
+                    // Its steps are no noise within a column of pixels.
+                    .allow_band(false);
+                plot.line(
+                    line.color(palette.accent_text)
+                        .allow_hover(false)
+                        .id("front line"),
+                );
+                let dots = Points::new("", PlotPoints::Borrowed(behind)).radius(3.0);
+                plot.points(
+                    dots.color(palette.text_tertiary)
+                        .allow_hover(false)
+                        .id("behind"),
+                );
+                let dots = Points::new("", PlotPoints::Borrowed(front)).radius(4.0);
+                plot.points(
+                    dots.color(palette.accent_text)
+                        .allow_hover(false)
+                        .id("front"),
+                );
+            });
+        super::name(&output.response, &self.summary);
+        self.names(ui, &output.transform);
+        if let Some(point) = self.points.iter().find(|p| Some(p.entry) == *selected) {
+            super::ring(ui, &output.transform, point.at, palette.text, 7.5);
+        }
+        let hit = output.response.hover_pos().and_then(|pointer| {
+            let points = self.points.iter().map(|point| (point, point.at));
+            super::nearest(points, &output.transform, pointer)
+        });
+        if let Some(point) = hit {
+            super::ring(ui, &output.transform, point.at, palette.accent_text, 7.5);
+            if output.response.clicked() {
+                *selected = Some(point.entry);
+            }
+            output
+                .response
+                .on_hover_cursor(CursorIcon::PointingHand)
+                .on_hover_text_at_pointer(&point.about);
+        }
+        ui.add_space(space::S);
+        self.list(ui, selected);
+    }
+
+    /// The front's points named where there is room: the fastest first, none over another.
+    fn names(&self, ui: &Ui, transform: &PlotTransform) {
+        let palette = palette(ui);
+        let painter = ui.painter().with_clip_rect(*transform.frame());
+        let on_screen = |point: &DrawnPoint| transform.position_from_point(&point.at);
+        let mut taken: Vec<Rect> = Vec::new();
+        for point in self.points.iter().rev().filter(|point| point.on_front) {
+            let font = font::medium(11.0);
+            let galley = painter.layout_no_wrap(point.name.clone(), font, palette.text_secondary);
+            let dot = on_screen(point);
+            // Right of and below its point lies nothing of the front; else to the left of it.
+            let right = Align2::LEFT_TOP.anchor_size(dot + egui::vec2(9.0, 2.0), galley.size());
+            let left = Align2::RIGHT_BOTTOM.anchor_size(dot - egui::vec2(9.0, 2.0), galley.size());
+            let fits = |rect: &Rect| {
+                transform.frame().contains_rect(*rect)
+                    && !self
+                        .points
+                        .iter()
+                        .any(|p| rect.expand(3.0).contains(on_screen(p)))
+                    && taken
+                        .iter()
+                        .all(|other| !other.expand(2.0).intersects(*rect))
+            };
+            if let Some(place) = [right, left].into_iter().find(fits) {
+                painter.galley(place.min, galley, palette.text_secondary);
+                taken.push(place);
+            }
+        }
+    }
+
+    fn list(&self, ui: &mut Ui, selected: &mut Option<usize>) {
+        theme::section_heading(
+            ui,
+            "On the front: nothing else is faster at no more latency",
+        );
+        ScrollArea::vertical()
+            .id_salt("front")
+            .auto_shrink(false)
+            .show(ui, |ui| {
+                Grid::new("front points")
+                    .num_columns(3)
+                    .spacing([space::XL, 2.0])
+                    .show(ui, |ui| {
+                        for point in self.points.iter().filter(|point| point.on_front) {
+                            let name = format!(
+                                "Front: {}, {}, {} {}",
+                                point.name,
+                                point.throughput,
+                                self.latency.name(),
+                                point.latency
+                            );
+                            let line = ui
+                                .selectable_label(*selected == Some(point.entry), &point.name)
+                                .accessible_name(name);
+                            if line.clicked() {
+                                *selected = Some(point.entry);
+                            }
+                            for figure in [&point.throughput, &point.latency] {
+                                ui.label(RichText::new(figure).font(font::figures(12.0)));
+                            }
+                            ui.end_row();
+                        }
+                    });
+            });
+    }
+}
+
+/// The front as a line: level until the next latency that buys more, then up.
+pub(super) fn steps(front: &[PlotPoint]) -> Vec<PlotPoint> {
+    let mut steps: Vec<PlotPoint> = Vec::with_capacity(2 * front.len());
+    for point in front {
+        if let Some(last) = steps.last().copied() {
+            steps.push(PlotPoint::new(point.x, last.y));
+        }
+        steps.push(*point);
+    }
+    steps
+}
