@@ -99,27 +99,28 @@ fn shows_what_it_wrote(lab: &Lab) -> Result<(), Failed> {
     reader.click("Kind of run")?;
     reader.click("Full sweep")?;
     reader.find("the number of cells", |node| node.name == "4")?;
-    desktop.picture("1-form")?;
+    desktop.settled_picture("1-form")?;
     reader.click("Start")?;
     reader.find_within(Duration::from_mins(1), "a running cell", |node| {
         node.name.contains("running")
     })?;
-    desktop.picture("2-running")?;
+    desktop.settled_picture("2-running")?;
     let rows = await_some("all rows", Duration::from_mins(2), || {
         Ok(home.csv().ok().filter(|rows| rows.len() == CELLS))
     })?;
     reader.find("the end", |node| node.name.eq_ignore_ascii_case("complete"))?;
-    desktop.picture("3-complete")?;
+    desktop.settled_picture("3-complete")?;
     shown_as_written(&reader, &rows)?;
-    for (tab, picture) in [
-        ("Lines", "4-lines"),
-        ("Pareto", "5-pareto"),
-        ("Cells", "6-cells"),
-        ("Plots", "7-plots"),
-        ("Log", "8-log"),
+    for (tab, sign, picture) in [
+        ("Lines", "Against", "4-lines"),
+        ("Pareto", "Latency", "5-pareto"),
+        ("Cells", "Throughput", "6-cells"),
+        ("Plots", "CPU", "7-plots"),
+        ("Log", "Follow the end", "8-log"),
     ] {
         reader.click(tab)?;
-        desktop.picture(picture)?;
+        reader.find(sign, |node| node.name.starts_with(sign))?;
+        desktop.settled_picture(picture)?;
     }
 
     reader.click("Results")?;
@@ -129,15 +130,15 @@ fn shows_what_it_wrote(lab: &Lab) -> Result<(), Failed> {
     reader.press(&item)?;
     reader.click("Heatmap")?;
     shown_as_written(&reader, &rows)?;
-    desktop.picture("9-results")?;
+    desktop.settled_picture("9-results")?;
     for (page, sign, picture) in [
-        ("Compare", "Compare", "10-compare"),
+        ("Compare", "Open", "10-compare"),
         ("Models", "Filter models", "11-models"),
         ("Environment", "nginx", "12-environment"),
     ] {
         reader.click(page)?;
         reader.find(sign, |node| node.name.contains(sign))?;
-        desktop.picture(picture)?;
+        desktop.settled_picture(picture)?;
     }
 
     drop(window);
@@ -157,17 +158,19 @@ fn first_start(lab: &Lab) -> Result<(), Failed> {
         ("MLX_WARMUP_REQUESTS", "1"),
     ]);
     let window = Window::open(&home, command, &desktop, &reader, "Measure this machine")?;
-    desktop.picture("first-1-welcome")?;
+    desktop.settled_picture("first-1-welcome")?;
     reader.click("Measure this machine")?;
     reader.find_within(Duration::from_mins(1), "a cell with its figure", |node| {
-        node.name.contains("concurrency") && node.name.contains("tokens/s")
+        node.name.contains("concurrency")
+            && node.name.contains("tokens/s")
+            && !node.name.contains("running")
     })?;
-    desktop.picture("first-2-heatmap")?;
+    desktop.settled_picture("first-2-heatmap")?;
     reader.click("Stop")?;
     reader.find("the end", |node| {
         ["stopped", "complete"].contains(&node.name.to_lowercase().as_str())
     })?;
-    desktop.picture("first-3-stopped")?;
+    desktop.settled_picture("first-3-stopped")?;
     ensure!(!home.csv()?.is_empty(), "finished cells are on disk");
     drop(window);
     lab.nothing_left(Duration::from_secs(5))
