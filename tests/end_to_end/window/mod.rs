@@ -161,7 +161,7 @@ fn first_start(lab: &Lab) -> Result<(), Failed> {
     desktop.settled_picture("first-1-welcome")?;
     reader.click("Measure this machine")?;
     reader.find_within(Duration::from_mins(1), "a cell with its figure", |node| {
-        node.name.contains("concurrency")
+        node.name.starts_with("decode concurrency")
             && node.name.contains("tokens/s")
             && !node.name.contains("running")
     })?;
