@@ -104,8 +104,12 @@ pub struct Started {
     pub handle: Handle,
     pub csv: PathBuf,
     /// Held while the run goes on: a machine that sleeps measures nothing.
-    pub _awake: KeepAwake,
+    pub _awake: Option<KeepAwake>,
 }
+
+/// Takes on a plan as the engine would, with events that a test scripts.
+#[cfg(test)]
+pub(super) type StandIn = Arc<dyn Fn(Plan) -> Started + Send + Sync>;
 
 /// Starts work and hands its results over.
 pub struct Backend {
@@ -115,6 +119,9 @@ pub struct Backend {
     wake: engine::emitter::Wake,
     /// Where deleted runs go.
     pub trash: Arc<dyn Trash>,
+    /// Takes on runs in place of the engine.
+    #[cfg(test)]
+    pub(super) stand_in: Option<StandIn>,
 }
 
 /// Passes what is heard before a run on to the window.
@@ -160,6 +167,8 @@ impl Backend {
             done,
             wake,
             trash: Arc::new(SystemTrash),
+            #[cfg(test)]
+            stand_in: None,
         })
     }
 
@@ -203,6 +212,11 @@ impl Backend {
 
     /// Prepares `plan` (environment, model) and starts it.
     pub fn start(&self, settings: Settings, plan: Plan, cancel: CancellationToken) {
+        #[cfg(test)]
+        if let Some(stand_in) = self.stand_in.clone() {
+            self.spawn_blocking(move || Done::Started(Ok(Box::new(stand_in(plan)))));
+            return;
+        }
         let report = self.report();
         let wake = self.wake();
         self.spawn(async move {
@@ -556,6 +570,6 @@ fn take_on(
     Ok(Started {
         handle,
         csv,
-        _awake: KeepAwake::hold("measuring throughput"),
+        _awake: Some(KeepAwake::hold("measuring throughput")),
     })
 }
