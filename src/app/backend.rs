@@ -101,8 +101,12 @@ pub struct Started {
     pub handle: Handle,
     pub csv: PathBuf,
     /// Held while the run goes on: a machine that sleeps measures nothing.
-    pub _awake: KeepAwake,
+    pub _awake: Option<KeepAwake>,
 }
+
+/// Takes on a plan as the engine would, with events that a test scripts.
+#[cfg(test)]
+pub(super) type StandIn = Arc<dyn Fn(Plan) -> Started + Send + Sync>;
 
 /// Starts work and hands its results over.
 pub struct Backend {
@@ -112,6 +116,9 @@ pub struct Backend {
     wake: engine::emitter::Wake,
     /// Where deleted runs go.
     pub trash: Arc<dyn Trash>,
+    /// Takes on runs in place of the engine.
+    #[cfg(test)]
+    pub(super) stand_in: Option<StandIn>,
 }
 
 /// Passes what is heard before a run on to the window.
@@ -157,6 +164,8 @@ impl Backend {
             done,
             wake,
             trash: Arc::new(SystemTrash),
+            #[cfg(test)]
+            stand_in: None,
         })
     }
 
@@ -200,6 +209,11 @@ impl Backend {
 
     /// Prepares `plan` (environment, model) and starts it.
     pub fn start(&self, settings: Settings, plan: Plan, cancel: CancellationToken) {
+        #[cfg(test)]
+        if let Some(stand_in) = self.stand_in.clone() {
+            self.spawn_blocking(move || Done::Started(Ok(Box::new(stand_in(plan)))));
+            return;
+        }
         let report = self.report();
         let wake = self.wake();
         self.spawn(async move {
@@ -446,6 +460,6 @@ fn take_on(
     Ok(Started {
         handle,
         csv,
-        _awake: KeepAwake::hold("measuring throughput"),
+        _awake: Some(KeepAwake::hold("measuring throughput")),
     })
 }

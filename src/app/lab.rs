@@ -215,7 +215,7 @@ impl Lab {
         self.drain_engine();
     }
 
-    fn drain_engine(&mut self) {
+    pub(super) fn drain_engine(&mut self) {
         let (Some(started), Some(view)) = (&mut self.engine, &mut self.run) else {
             return;
         };

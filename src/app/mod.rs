@@ -27,9 +27,13 @@ pub mod pages;
 mod preparing;
 mod reading;
 pub mod run_state;
+#[cfg(test)]
+mod scenarios;
 mod settings_sheet;
 mod shell;
 mod shortcut_sheet;
+#[cfg(test)]
+mod testing;
 pub mod theme;
 mod toasts;
 mod update;

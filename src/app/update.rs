@@ -42,6 +42,9 @@ impl Lab {
                     self.shell.preparing.cancelling();
                 }
                 self.tell_engine(EngineCommand::Stop);
+                if let (Some(_), Some(view)) = (&self.engine, &mut self.run) {
+                    view.stopping = true;
+                }
             }
             AppCommand::ShowRun => self.page = Page::Run,
             AppCommand::ShowResults => self.page = Page::Results,

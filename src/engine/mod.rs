@@ -68,6 +68,21 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// A handle whose events a test writes, and whose commands it reads.
+    #[cfg(test)]
+    pub(crate) fn scripted(
+        events: mpsc::Receiver<EngineEvent>,
+        live: watch::Receiver<LiveSnapshot>,
+        commands: mpsc::Sender<EngineCommand>,
+    ) -> Self {
+        Self {
+            events,
+            live,
+            commands,
+            thread: std::thread::spawn(|| {}),
+        }
+    }
+
     /// Waits until the engine's thread has ended: no process of ours is left then.
     pub fn join(self) {
         drop((self.events, self.commands));

@@ -3,115 +3,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Event, Key, Modifiers, Theme, vec2};
-use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::app::backend::Done;
+use crate::app::testing::window::{
+    Window, click, listed, picture, press, sample, until, window, window_of,
+};
 use crate::python::managed::Progress;
 use crate::session::SessionError;
-use crate::store::trash::fake::FolderTrash;
-
-/// The window of a test: made in the first pass, which has the context that it needs.
-#[derive(Default)]
-struct Holder(Option<Lab>);
-
-impl std::ops::Deref for Holder {
-    type Target = Lab;
-
-    fn deref(&self) -> &Lab {
-        self.0.as_ref().expect("made in the first pass")
-    }
-}
-
-impl std::ops::DerefMut for Holder {
-    fn deref_mut(&mut self) -> &mut Lab {
-        self.0.as_mut().expect("made in the first pass")
-    }
-}
-
-type Window = Harness<'static, Holder>;
-
-/// A window with its files in `dir`, drawn as the app does it.
-fn window_of(dir: &Path, size: Vec2, theme: Option<Theme>) -> Window {
-    let environment = vec![(
-        "MLX_RESULTS_DIR".to_owned(),
-        dir.join("results").to_string_lossy().into_owned(),
-    )];
-    let data = dir.join("data");
-    let builder = Harness::builder().with_size(size).with_step_dt(0.2);
-    let mut harness = builder.build_ui_state(
-        move |ui, holder: &mut Holder| {
-            let context = ui.ctx().clone();
-            if let Holder(Some(lab)) = holder {
-                lab.keep(&context);
-                lab.draw(ui);
-                return;
-            }
-            let environment = environment.clone();
-            let lab = Lab::in_folder(&context, None, Some(&data), environment);
-            let mut lab = lab.expect("a window");
-            lab.backend.trash = Arc::new(FolderTrash::default());
-            if let Some(theme) = theme {
-                context.set_theme(theme);
-            }
-            holder.0 = Some(lab);
-        },
-        Holder::default(),
-    );
-    listed(&mut harness);
-    harness
-}
-
-fn window(dir: &Path) -> Window {
-    window_of(dir, vec2(1180.0, 760.0), None)
-}
-
-/// Until the folder was looked through again.
-fn listed(harness: &mut Window) {
-    until(harness, |done| matches!(done, Done::Runs(..)));
-}
-
-fn until(harness: &mut Window, last: impl Fn(&Done) -> bool) {
-    loop {
-        let done = harness.state().backend.wait();
-        let is_last = last(&done);
-        harness.state_mut().take(done);
-        if is_last {
-            break;
-        }
-    }
-    harness.run_steps(3);
-}
-
-fn sample(dir: &Path, name: &str) -> PathBuf {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/csv");
-    fs::create_dir_all(dir).expect("a folder");
-    let to = dir.join(name);
-    fs::copy(samples.join("full_sweep_20261124_012945.csv"), &to).expect("a copy");
-    to
-}
-
-fn press(harness: &mut Window, modifiers: Modifiers, key: Key) {
-    harness.key_press_modifiers(modifiers, key);
-    harness.run_steps(5);
-}
-
-fn click(harness: &mut Window, name: &str) {
-    harness.get_by_label(name).click();
-    harness.run_steps(3);
-}
-
-fn picture(harness: &mut Window, name: &str) {
-    if std::env::var_os("PICTURES").is_none() {
-        return;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
-    fs::create_dir_all(&folder).expect("a folder");
-    let image = harness.render().expect("a picture");
-    image.save(folder.join(name)).expect("a file");
-}
 
 const MEASURE: &str = "Measure this machine";
 

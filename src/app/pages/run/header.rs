@@ -1,41 +1,40 @@
 //! How far the run is, its best cell so far, and what can be asked of it.
 
-use egui::{Align, Layout, ProgressBar, Ui};
+use egui::{Align, Button, Label, Layout, ProgressBar, RichText, Ui};
+use egui_material_icons::icons::{ICON_PAUSE, ICON_PLAY_ARROW, ICON_SKIP_NEXT, ICON_STOP};
 
 use super::RunView;
 use crate::app::command::AppCommand;
 use crate::app::export;
-use crate::app::theme::{self, space};
+use crate::app::theme::{self, font, space};
 use crate::board::Layer;
 use crate::engine::event::RunEnd;
 use crate::units::Secs;
+
+/// A row that is narrower shows icons alone.
+const WIDE: f32 = 520.0;
 
 pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     let mut commands = Vec::new();
     let state = &run.state;
     ui.horizontal(|ui| {
-        theme::section_heading(ui, &title(run));
+        let wide = ui.available_width() >= WIDE;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let missing = "The run has no file yet: it is still being prepared.";
-            let unavailable = run.csv.is_none().then_some(missing);
-            commands.extend(export::menu(ui, unavailable));
-            if state.end().is_some() {
-                return;
+            commands.extend(export::menu(ui, run.csv.is_none().then_some(missing)));
+            if state.end().is_none() {
+                commands.extend(controls(ui, run, wide));
             }
-            for command in [AppCommand::Stop, AppCommand::SkipCell, AppCommand::Pause] {
-                let about = command.about();
-                let text = match command {
-                    AppCommand::Pause if run.paused => "Continue",
-                    _ => about.text,
-                };
-                if ui.button(text).on_hover_text(about.tooltip).clicked() {
-                    commands.push(command);
-                }
-            }
+            // What is left of the row.
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let text = RichText::new(title(run)).font(font::strong());
+                ui.add(Label::new(text).truncate());
+            });
         });
     });
     let progress = state.progress();
-    ui.add(ProgressBar::new(progress.share()).desired_height(6.0));
+    ui.add(ProgressBar::new(progress.share()).desired_height(6.0))
+        .accessible_name("Progress");
     ui.add_space(space::XS);
     theme::caption(ui, &figures(run));
     if let Some(RunEnd::Failed(why)) = state.end() {
@@ -44,10 +43,49 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     commands
 }
 
+/// From right to left.
+fn controls(ui: &mut Ui, run: &RunView, wide: bool) -> Vec<AppCommand> {
+    let mut commands = Vec::new();
+    for (command, icon) in [
+        (AppCommand::Stop, ICON_STOP),
+        (AppCommand::SkipCell, ICON_SKIP_NEXT),
+        (AppCommand::Pause, ICON_PAUSE),
+    ] {
+        let about = command.about();
+        let (icon, text, tooltip) = match command {
+            AppCommand::Pause if run.paused => {
+                (ICON_PLAY_ARROW, "Resume", "Go on with the next cell")
+            }
+            _ => (icon, about.text, about.tooltip),
+        };
+        let icon = theme::icon(icon, 16.0);
+        let button = if wide {
+            Button::new((icon, text))
+        } else {
+            Button::new(icon)
+        };
+        let response = ui
+            .add_enabled(!run.stopping, button)
+            .on_hover_text(format!("{text}: {tooltip}"))
+            .on_disabled_hover_text(STOPPING)
+            .accessible_name(text);
+        if response.clicked() {
+            commands.push(command);
+        }
+    }
+    commands
+}
+
+const STOPPING: &str = "The run is being stopped: its servers are ended first.";
+
 fn title(run: &RunView) -> String {
     let mut phase = run.state.phase();
-    if run.paused && run.state.end().is_none() {
-        phase = format!("pausing: {phase}");
+    if run.state.end().is_none() {
+        if run.stopping {
+            "stopping: the servers are being ended".clone_into(&mut phase);
+        } else if run.paused {
+            phase = format!("pausing: {phase}");
+        }
     }
     let mut letters = phase.chars();
     match letters.next() {

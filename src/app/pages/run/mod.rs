@@ -40,16 +40,22 @@ enum Tab {
     Pareto,
     Cells,
     Plots,
+    /// The selected cell, where there is no room for it beside the others.
+    Cell,
     Log,
 }
 
+/// What the run needs for the selected cell beside it.
+const WIDE: f32 = 720.0;
+
 impl Tab {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::Heatmap, "Heatmap"),
         (Self::Lines, "Lines"),
         (Self::Pareto, "Pareto"),
         (Self::Cells, "Cells"),
         (Self::Plots, "Plots"),
+        (Self::Cell, "Cell"),
         (Self::Log, "Log"),
     ];
 }
@@ -58,6 +64,8 @@ impl Tab {
 pub struct RunView {
     pub state: RunState,
     pub paused: bool,
+    /// It was asked to end; its servers are being ended.
+    pub stopping: bool,
     /// Its results file; `None` until the engine has taken it on.
     pub csv: Option<PathBuf>,
     board: Arc<Board>,
@@ -81,6 +89,7 @@ impl RunView {
         let mut view = Self {
             state,
             paused: false,
+            stopping: false,
             csv: None,
             board,
             revision: None,
@@ -189,7 +198,11 @@ pub fn show(
         });
         return actions;
     };
-    if run.heat.selected.is_some() {
+    let wide = ui.available_width() >= WIDE;
+    if wide && run.tab == Tab::Cell {
+        run.tab = Tab::default();
+    }
+    if wide && run.heat.selected.is_some() {
         Panel::right("run_detail")
             .resizable(true)
             .default_size(300.0)
@@ -204,7 +217,7 @@ pub fn show(
     CentralPanel::default().show(ui, |ui| {
         actions.extend(header::show(ui, run).into_iter().map(RunAction::Command));
         ui.add_space(space::S);
-        tabs(ui, &mut run.tab);
+        tabs(ui, &mut run.tab, wide);
         ui.add_space(space::S);
         let before = run.heat.selected;
         match run.tab {
@@ -213,6 +226,13 @@ pub fn show(
             Tab::Pareto => run.pareto.show(ui, &run.board, &mut run.heat.selected),
             Tab::Cells => run.table.show(ui, &run.board, &mut run.heat.selected),
             Tab::Plots => run.plots.show(ui),
+            Tab::Cell if run.heat.selected.is_some() => run.detail.show(ui),
+            Tab::Cell => theme::empty_state(
+                ui,
+                ICON_GRID_VIEW,
+                "No cell is selected",
+                "Click one in the heatmap to see everything known of it.",
+            ),
             Tab::Log => run.log.show(ui, run.state.log()),
         }
         if before != run.heat.selected {
@@ -225,9 +245,12 @@ pub fn show(
     actions
 }
 
-fn tabs(ui: &mut Ui, tab: &mut Tab) {
+fn tabs(ui: &mut Ui, tab: &mut Tab, wide: bool) {
     ui.horizontal(|ui| {
         for (one, name) in Tab::ALL {
+            if wide && one == Tab::Cell {
+                continue;
+            }
             ui.selectable_value(tab, one, name);
         }
     });
