@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
 use super::export::{self, Shown};
+use super::live_logs;
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use super::reading::{Read, Wanted};
 use super::settings_sheet::Pick;
@@ -78,6 +79,8 @@ pub enum Done {
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     Compare(CompareDone),
     Read(Box<Read>),
+    /// New lines of the running servers' logs.
+    LogLines(Vec<live_logs::Lines>),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
@@ -103,6 +106,8 @@ pub enum ModelsDone {
 pub struct Started {
     pub handle: Handle,
     pub csv: PathBuf,
+    /// Sizes of the logs that were there before it.
+    pub earlier_logs: std::collections::HashMap<PathBuf, u64>,
     /// Held while the run goes on: a machine that sleeps measures nothing.
     pub _awake: KeepAwake,
 }
@@ -193,6 +198,11 @@ impl Backend {
     fn spawn(&self, work: impl Future<Output = Done> + Send + 'static) {
         let window = self.to_window();
         self.runtime.spawn(async move { window.say(work.await) });
+    }
+
+    /// Work that tells the window of itself.
+    pub(super) fn spawn_task(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Work that blocks: files, sensors.
@@ -458,11 +468,7 @@ impl Backend {
             let Some(file) = saving.await else { return };
             let path = file.path().to_owned();
             tokio::task::spawn_blocking(move || {
-                window.say(Done::Exported(export::carry_out(
-                    &shown.csv,
-                    &path,
-                    shown.chart,
-                )));
+                window.say(Done::Exported(export::carry_out(shown, &path)));
             });
         });
     }
@@ -538,6 +544,7 @@ fn take_on(
 ) -> Result<Started, SessionError> {
     let csv = recorder.files().csv().to_owned();
     let logs = recorder.files().logs();
+    let earlier_logs = live_logs::sizes(&logs);
     let config = EngineConfig {
         supervisor: std::env::current_exe().map_err(|e| SessionError::Failed(e.into()))?,
         launcher: session.launcher(),
@@ -556,6 +563,7 @@ fn take_on(
     Ok(Started {
         handle,
         csv,
+        earlier_logs,
         _awake: KeepAwake::hold("measuring throughput"),
     })
 }

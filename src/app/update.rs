@@ -160,6 +160,7 @@ impl Lab {
 
     /// The run has ended: the engine's thread is waited for, the library read anew.
     pub(super) fn finish_run(&mut self) {
+        self.live_logs = None;
         if let Some(started) = self.engine.take() {
             let csv = started.csv.clone();
             // Its servers are gone already when it says that it has ended.
@@ -206,6 +207,8 @@ impl Lab {
                         if let Some(view) = &mut self.run {
                             view.csv = Some(started.csv.clone());
                         }
+                        let earlier = started.earlier_logs.clone();
+                        self.live_logs = Some(self.backend.follow_logs(&started.csv, earlier));
                         self.engine = Some(*started);
                         Ok(())
                     }
@@ -274,6 +277,11 @@ impl Lab {
                 }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
+            Done::LogLines(lines) => {
+                if let Some(view) = &mut self.run {
+                    view.log_lines(&lines);
+                }
+            }
             Done::Read(read) => {
                 match &mut self.run {
                     Some(view) if view.csv.as_deref() == Some(read.csv()) => view.take(&read),

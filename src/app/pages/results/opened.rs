@@ -8,7 +8,7 @@ use egui::{
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
-use super::cell_table::CellTable;
+use super::cell_table::{self, CellTable};
 use super::manage::{self, Dialog};
 use super::{ResultsAction, file_name};
 use crate::app::cell_detail::CellDetail;
@@ -69,6 +69,8 @@ pub(super) struct Choices {
     heat: HeatPanel,
     lines: LinesPanel,
     pareto: ParetoPanel,
+    /// As long as the run is not open.
+    table: cell_table::Asked,
 }
 
 /// A run with everything that is drawn of it.
@@ -115,7 +117,7 @@ impl OpenedRun {
         choices.heat.update(&board);
         choices.lines.update(&board);
         choices.pareto.update(&board);
-        let table = CellTable::new(&board);
+        let table = CellTable::of_run(&run, &board, std::mem::take(&mut choices.table));
         let main_facts = MAIN_FACTS
             .iter()
             .filter_map(|name| run.facts.iter().find(|fact| fact.name == *name))
@@ -168,12 +170,25 @@ impl OpenedRun {
         &self.run.path
     }
 
+    /// The chart that is shown; where none is, the heatmap.
     pub(super) fn chart(&self) -> Option<Chart> {
-        self.choices.heat.chart()
+        match self.choices.tab {
+            Tab::Lines => self.choices.lines.chart(),
+            Tab::Pareto => self.choices.pareto.chart(),
+            _ => self.choices.heat.chart(),
+        }
+    }
+
+    /// The table is shown, and its filter is not written into already.
+    pub(super) fn table_wants_filter(&self, context: &egui::Context) -> bool {
+        self.choices.tab == Tab::Table && !cell_table::filter_is_focused(context)
     }
 
     pub(super) fn into_choices(self) -> Choices {
-        self.choices
+        Choices {
+            table: self.table.into_asked(),
+            ..self.choices
+        }
     }
 
     pub(super) fn layer(&self) -> Layer {
@@ -271,7 +286,10 @@ fn centre(
         Tab::Heatmap => choices.heat.show(ui, board),
         Tab::Lines => choices.lines.show(ui, board, selected),
         Tab::Pareto => choices.pareto.show(ui, board, selected),
-        Tab::Table => table.show(ui, board, selected),
+        Tab::Table => {
+            let copied = table.show(ui, board, selected);
+            actions.extend(copied.map(ResultsAction::CopyText));
+        }
         Tab::Machine => match machine {
             Machine::Plots(plots) => plots.show(ui),
             Machine::Missing(why) => super::quiet(ui, why),
@@ -412,12 +430,16 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, w
                 return;
             }
             let mut commands = vec![AppCommand::CopyMarkdown];
-            if opened.choices.tab == Tab::Heatmap {
+            if opened.choices.tab != Tab::Table {
                 commands.push(AppCommand::SavePicture);
             }
             if wide {
                 let asked = export::buttons(ui, &commands, None);
                 actions.extend(asked.into_iter().map(ResultsAction::Command));
+            }
+            if opened.choices.tab == Tab::Table {
+                // The table has its own.
+                return;
             }
             let icon = ICON_CONTENT_COPY.rich_text();
             // In a narrow window the tabs need the room.
