@@ -28,8 +28,8 @@ pub struct LiveLogs {
     earlier: HashMap<PathBuf, u64>,
 }
 
-/// The sizes of the logs of earlier starts of a run: servers append to them.
-pub fn sizes(folder: &Path) -> HashMap<PathBuf, u64> {
+/// Servers append to the logs of a run's earlier starts.
+fn sizes(folder: &Path) -> HashMap<PathBuf, u64> {
     let Ok(files) = std::fs::read_dir(folder) else {
         return HashMap::new();
     };
@@ -59,13 +59,20 @@ impl LiveLogs {
 }
 
 impl Backend {
-    /// Follows the logs of the run of `csv`, from what `earlier` says of each file's size.
-    pub fn follow_logs(&self, csv: &Path, earlier: HashMap<PathBuf, u64>) -> LiveLogs {
+    /// Follows the logs of the run of `csv`. Where it is `resumed`, what they hold now is of its
+    /// earlier starts, and is left out.
+    pub fn follow_logs(&self, csv: &Path, resumed: bool) -> LiveLogs {
         let (tell, told) = unbounded_channel();
         self.spawn_task(follow(told, self.to_window()));
+        let folder = RunFiles::of(csv).logs();
+        let earlier = if resumed {
+            sizes(&folder)
+        } else {
+            HashMap::new()
+        };
         LiveLogs {
             tell,
-            folder: RunFiles::of(csv).logs(),
+            folder,
             earlier,
         }
     }
@@ -164,7 +171,7 @@ mod tests {
         let (server, nginx) = (logs.join("server-000.log"), logs.join("nginx.log"));
         std::fs::write(&server, "of an earlier start\n").expect("a file");
         let backend = Backend::new(Arc::new(|| ())).expect("a runtime");
-        let mut live = backend.follow_logs(&csv, sizes(&logs));
+        let mut live = backend.follow_logs(&csv, true);
         std::fs::write(&server, "of an earlier start\nFetching\n").expect("a file");
         live.heard(&starting(0, &server));
         let expected = (LogSource::Server(0), vec!["Fetching".to_owned()]);

@@ -90,22 +90,18 @@ impl Tail {
             let body = &piece[..piece.len() - usize::from(end.is_some())];
             if !self.skipping {
                 let room = MOST_LINE_BYTES.saturating_sub(self.partial.len());
-                self.partial.extend_from_slice(&body[..body.len().min(room)]);
+                self.partial
+                    .extend_from_slice(&body[..body.len().min(room)]);
                 if body.len() > room {
                     self.skipping = true;
                     push(&mut lines, &mut self.partial, "...", self.redrawn);
                 }
             }
             if let Some(end) = end {
-                if !self.skipping {
-                    push(&mut lines, &mut self.partial, "", self.redrawn);
-                }
-                self.skipping = false;
-                // The newline of a "\r\n", or at a progress bar's end, changes nothing.
-                self.redrawn = end == b'\r' || (self.redrawn && body.is_empty());
-                if end == b'\n' {
-                    self.redrawn = false;
-                }
+                let was_cut = std::mem::take(&mut self.skipping);
+                let shown = was_cut || push(&mut lines, &mut self.partial, "", self.redrawn);
+                // A carriage return before anything was drawn redraws nothing.
+                self.redrawn = end == b'\r' && (shown || self.redrawn);
             }
         }
         let surplus = lines.len().saturating_sub(MOST_LINES);
@@ -114,16 +110,18 @@ impl Tail {
     }
 }
 
-/// Moves a line over; in place of the last one where that is the same line, drawn before.
-fn push(lines: &mut Vec<String>, line: &mut Vec<u8>, end: &str, redrawn: bool) {
+/// Moves a line over, unless it is empty; in place of the last one where that is the same line,
+/// drawn before.
+fn push(lines: &mut Vec<String>, line: &mut Vec<u8>, end: &str, redrawn: bool) -> bool {
     let text = text(&std::mem::take(line));
     if text.is_empty() {
-        return;
+        return false;
     }
     if redrawn {
         lines.pop();
     }
     lines.push(text + end);
+    true
 }
 
 /// Without what a terminal would not show: the half of a letter at a cut, escape sequences.

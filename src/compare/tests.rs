@@ -7,6 +7,7 @@ use super::*;
 use crate::board::{Coordinate, Layer};
 use crate::engine::event::CellStatus;
 use crate::plan::{Axis, Balancer};
+use crate::store::note::RunNote;
 use crate::store::row::CellRow;
 
 const FIRST: &str = "2026-11-24T15:09:13[UTC]";
@@ -30,6 +31,8 @@ fn of_rows(name: &str, origin: Origin, rows: Vec<CellRow>) -> Arc<ComparedRun> {
         kind: None,
         origin,
         rows: rows.into_iter().map(Arc::new).collect(),
+        table: Arc::default(),
+        table_rows: Vec::new(),
         metadata: None,
         damaged: Vec::new(),
         damaged_lines: 0,
@@ -38,6 +41,7 @@ fn of_rows(name: &str, origin: Origin, rows: Vec<CellRow>) -> Arc<ComparedRun> {
         notices: Vec::new(),
         facts: Vec::new(),
         unfinished: false,
+        note: RunNote::default(),
     }))
 }
 

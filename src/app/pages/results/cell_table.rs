@@ -144,11 +144,7 @@ impl CellTable {
             return order;
         };
         let directed = |order: std::cmp::Ordering| {
-            if *ascending {
-                order
-            } else {
-                order.reverse()
-            }
+            if *ascending { order } else { order.reverse() }
         };
         match content {
             Content::Layer(layer) => {
