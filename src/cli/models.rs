@@ -11,9 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::models::discover::{DEFAULT_DEPTH, cached_snapshot};
 use crate::models::synthetic::{self, FloatType, Progress, Shape};
-use crate::models::{
-    Description, ModelError, Parameters, Places, describe, discover, recommended,
-};
+use crate::models::{Description, ModelError, Parameters, Places, describe, discover, recommended};
 use crate::settings::Var;
 use crate::units::{Bytes, Secs};
 

@@ -429,34 +429,37 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, w
             if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;
             }
-            let mut commands = vec![AppCommand::CopyMarkdown];
-            if opened.choices.tab != Tab::Table {
-                commands.push(AppCommand::SavePicture);
-            }
-            if wide {
-                let asked = export::buttons(ui, &commands, None);
-                actions.extend(asked.into_iter().map(ResultsAction::Command));
-            }
-            if opened.choices.tab == Tab::Table {
-                // The table has its own.
-                return;
-            }
-            let icon = ICON_CONTENT_COPY.rich_text();
-            // In a narrow window the tabs need the room.
-            let copy = if wide || ui.available_width() > 100.0 {
-                Button::new((icon, "Copy row"))
-            } else {
-                Button::new(icon)
-            };
-            let copy = ui
-                .add_enabled(opened.choices.heat.selected.is_some(), copy)
-                .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
-                .accessible_name("Copy row");
-            if copy.clicked() {
+            let in_table = opened.choices.tab == Tab::Table;
+            // The table has one of its own.
+            if !in_table && copy_row(ui, opened, wide).clicked() {
                 actions.extend(opened.copy_text().map(ResultsAction::CopyText));
+            }
+            // Each as far as there is room beside the tabs.
+            for (command, room) in [
+                (AppCommand::SavePicture, 130.0),
+                (AppCommand::CopyMarkdown, 160.0),
+            ] {
+                let has_picture = command != AppCommand::SavePicture || !in_table;
+                if has_picture && ui.available_width() >= room {
+                    let asked = export::buttons(ui, &[command], None);
+                    actions.extend(asked.into_iter().map(ResultsAction::Command));
+                }
             }
         });
     });
+}
+
+fn copy_row(ui: &mut Ui, opened: &OpenedRun, wide: bool) -> egui::Response {
+    let icon = ICON_CONTENT_COPY.rich_text();
+    // In a narrow window the tabs need the room.
+    let copy = if wide || ui.available_width() > 100.0 {
+        Button::new((icon, "Copy row"))
+    } else {
+        Button::new(icon)
+    };
+    ui.add_enabled(opened.choices.heat.selected.is_some(), copy)
+        .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
+        .accessible_name("Copy row")
 }
 
 fn details(ui: &mut Ui, opened: &OpenedRun) {

@@ -4,6 +4,8 @@ pub mod form;
 mod header;
 mod log;
 pub(super) mod plots;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -51,9 +51,12 @@ impl CellTable {
         let mut changed = false;
         let mut copied = None;
         ui.horizontal_wrapped(|ui| {
+            // The tallest of them; all stand in its middle.
+            ui.set_row_height(28.0);
             let field = TextEdit::singleline(&mut self.asked.filter)
                 .id(filter_id())
                 .hint_text("Filter")
+                .margin(vec2(8.0, 5.0))
                 .desired_width(130.0);
             let field = ui.add(field).accessible_name("Filter cells");
             filter_focus::claim(&field);

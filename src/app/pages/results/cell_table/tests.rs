@@ -214,6 +214,14 @@ fn the_bar_sorts_filters_cuts_and_copies() {
             .collect()
     };
     assert!(of(&harness).is_sorted(), "{:?}", of(&harness));
+    if std::env::var_os("PICTURES").is_some() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let image = harness.render().expect("a picture");
+        image
+            .save(folder.join("cell_table_by_file_column.png"))
+            .expect("a file");
+    }
     choose(&mut harness, "Show", "First 5");
     harness.get_by_label(&format!("5 of {all} cells"));
     harness.get_by_label("Copy all rows").click();
