@@ -244,8 +244,8 @@ mod tests {
     fn of_a_flood_the_last_lines_are_given() {
         let log = Log::new();
         let mut tail = Tail::new(log.path.clone(), 0);
-        let flood: String = (0..20_000).map(|i| format!("line {i}\n")).collect();
-        log.write(flood.as_bytes());
+        let flood: Vec<String> = (0..20_000).map(|i| format!("line {i}")).collect();
+        log.write((flood.join("\n") + "\n").as_bytes());
         let lines = tail.read().unwrap();
         assert_eq!(lines.len(), MOST_LINES);
         assert_eq!(lines[MOST_LINES - 1], "line 19999");

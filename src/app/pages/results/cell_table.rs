@@ -51,8 +51,6 @@ pub struct CellTable {
     choices: Vec<Option<Content>>,
     /// Positions in the board's entries, in the order shown.
     order: Vec<usize>,
-    /// How many cells pass the filter, those beyond the count included.
-    passed: usize,
 }
 
 impl CellTable {
@@ -73,7 +71,6 @@ impl CellTable {
             file,
             choices: Vec::new(),
             order: Vec::new(),
-            passed: 0,
         };
         table.update(board);
         table
@@ -114,7 +111,6 @@ impl CellTable {
         self.choices = [None].into_iter().chain(choices).collect();
         self.order = self.sorted(board);
         self.filter(board);
-        self.passed = self.order.len();
         if let Some(count) = self.asked.count {
             self.order.truncate(count);
         }
