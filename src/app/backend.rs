@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
-use super::export;
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use super::reading::{Read, Wanted};
+use super::{export, live_logs};
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
@@ -75,6 +75,8 @@ pub enum Done {
     Opened(PathBuf, Result<Box<LoadedRun>, String>),
     Compare(CompareDone),
     Read(Box<Read>),
+    /// New lines of the running servers' logs.
+    LogLines(Vec<live_logs::Lines>),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
@@ -199,6 +201,11 @@ impl Backend {
     fn spawn(&self, work: impl Future<Output = Done> + Send + 'static) {
         let window = self.to_window();
         self.runtime.spawn(async move { window.say(work.await) });
+    }
+
+    /// Work that tells the window of itself.
+    pub(super) fn spawn_task(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Work that blocks: files, sensors.

@@ -96,11 +96,7 @@ impl Backend {
             let Some(file) = saving.await else { return };
             let path = file.path().to_owned();
             tokio::task::spawn_blocking(move || {
-                window.say(Done::Exported(export::carry_out(
-                    &shown.csv,
-                    &path,
-                    shown.chart,
-                )));
+                window.say(Done::Exported(export::carry_out(shown, &path)));
             });
         });
     }

@@ -22,6 +22,8 @@ mod heat;
 mod heat_panel;
 mod lab;
 mod launch;
+mod live_logs;
+mod log_tail;
 mod models_work;
 pub mod pages;
 mod preparing;

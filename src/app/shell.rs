@@ -34,7 +34,7 @@ pub(super) const SETTINGS: &str = "settings.json";
 
 /// State of the window that belongs to no page.
 pub(super) struct Shell {
-    context: Context,
+    pub(super) context: Context,
     /// The app's own files; `None` where the user has no home folder.
     data: Option<PathBuf>,
     keeper: Keeper,
@@ -257,7 +257,7 @@ impl Lab {
                 no("A run is going on. The welcome is back when it has ended.")
             }
             AppCommand::Export | AppCommand::SavePicture | AppCommand::CopyMarkdown => {
-                let shown = export::shown(self.page, &self.results, self.run.as_ref());
+                let shown = export::shown(self.page, &self.results, self.run.as_ref(), false);
                 shown.map(|_| ()).map_err(Cow::Borrowed)
             }
             AppCommand::CopySelection if self.selection_text().is_none() => {
@@ -293,7 +293,7 @@ impl Lab {
             }
             AppCommand::Filter => {
                 if let (Page::Run, Some(run)) = (self.page, &mut self.run) {
-                    run.show_log();
+                    run.show_filter();
                 }
                 filter_focus::ask(&self.shell.context);
             }

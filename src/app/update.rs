@@ -156,6 +156,7 @@ impl Lab {
             return;
         }
         let cancel = CancellationToken::new();
+        self.live_logs = Some(self.backend.follow_logs(csv, true));
         self.backend.resume(self.settings(), csv, cancel.clone());
         self.preparing = Some(cancel);
         self.shell.resuming = Some(csv.to_owned());
@@ -164,6 +165,7 @@ impl Lab {
 
     /// The run has ended: the engine's thread is waited for, the library read anew.
     pub(super) fn finish_run(&mut self) {
+        self.live_logs = None;
         if let Some(started) = self.engine.take() {
             let csv = started.csv.clone();
             // Its servers are gone already when it says that it has ended.
@@ -188,11 +190,15 @@ impl Lab {
                 if let Some(view) = &mut self.run {
                     view.csv = Some(started.csv.clone());
                 }
+                if self.live_logs.is_none() {
+                    self.live_logs = Some(self.backend.follow_logs(&started.csv, false));
+                }
                 self.engine = Some(*started);
                 Ok(())
             }
             Err(error) => {
                 self.run = None;
+                self.live_logs = None;
                 Err(match error {
                     SessionError::Cancelled => None,
                     other => Some(other.to_string()),
@@ -290,6 +296,11 @@ impl Lab {
                 }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
+            Done::LogLines(lines) => {
+                if let Some(view) = &mut self.run {
+                    view.log_lines(&lines);
+                }
+            }
             Done::Read(read) => self.take_read(*read),
             Done::PickedFile(var, path) => {
                 self.form.set(var, &path.to_string_lossy());

@@ -21,6 +21,7 @@ use super::read::{self, Damage, Opened, Origin};
 use super::row::CellRow;
 use super::run_files::{RunFiles, folder_name};
 use super::sidecar::{Metadata, Sidecar};
+use super::table::Table;
 use crate::engine::event::RunEnd;
 use crate::plan::RunKind;
 use strum::IntoEnumIterator as _;
@@ -70,6 +71,10 @@ pub struct LoadedRun {
     /// In the file's order. Other labs' rows are brought to our columns: what their format does
     /// not have is `None`, or 0 where a column cannot be blank.
     pub rows: Vec<Arc<CellRow>>,
+    /// The file as it is, with columns that are not ours.
+    pub table: Arc<Table>,
+    /// Per row of `rows`, its position in `table`.
+    pub table_rows: Vec<usize>,
     /// `None` where there is no sidecar, or none that can be read.
     pub metadata: Option<Box<Metadata>>,
     /// Lines that are no rows; at most the first thousand.
@@ -278,7 +283,11 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         Err(error) => return Err(error),
     };
     let origin = opened.as_ref().map_or(Origin::Ours, |o| o.origin);
-    let (rows, mut damaged) = opened.as_ref().map(rows::typed).unwrap_or_default();
+    let rows::Typed {
+        rows,
+        table_rows,
+        mut damaged,
+    } = opened.as_ref().map(rows::typed).unwrap_or_default();
     let untyped = damaged.len() as u64;
     let damaged_lines = opened.as_ref().map_or(0, |o| o.damaged_lines) + untyped;
     if let Some(opened) = &opened {
@@ -304,6 +313,8 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         path,
         origin,
         rows,
+        table: Arc::new(opened.map(|opened| opened.table).unwrap_or_default()),
+        table_rows,
         metadata,
         damaged,
         damaged_lines,

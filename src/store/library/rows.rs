@@ -11,14 +11,26 @@ use crate::store::pairs;
 use crate::store::read::{Damage, LegacyRow, Opened, Origin};
 use crate::store::row::CellRow;
 
-/// All rows, and those whose values are not of their columns' types.
-pub(super) fn typed(opened: &Opened) -> (Vec<Arc<CellRow>>, Vec<Damage>) {
+#[derive(Default)]
+pub(super) struct Typed {
+    pub rows: Vec<Arc<CellRow>>,
+    /// Of each row, its position in the table.
+    pub table_rows: Vec<usize>,
+    /// Rows whose values are not of their columns' types.
+    pub damaged: Vec<Damage>,
+}
+
+/// All rows by their meaning.
+pub(super) fn typed(opened: &Opened) -> Typed {
     let header: StringRecord = opened.table.header().into();
     let mut rows = Vec::with_capacity(opened.table.len());
-    let mut damaged = Vec::new();
+    let (mut table_rows, mut damaged) = (Vec::new(), Vec::new());
     for number in 0..opened.table.len() {
         match row(opened, &header, number) {
-            Some(Ok(row)) => rows.push(Arc::new(row)),
+            Some(Ok(row)) => {
+                rows.push(Arc::new(row));
+                table_rows.push(number);
+            }
             Some(Err(what)) => damaged.push(Damage {
                 // Exact as long as nothing before it is damaged or spans lines.
                 line: number as u64 + 2,
@@ -27,7 +39,11 @@ pub(super) fn typed(opened: &Opened) -> (Vec<Arc<CellRow>>, Vec<Damage>) {
             None => {}
         }
     }
-    (rows, damaged)
+    Typed {
+        rows,
+        table_rows,
+        damaged,
+    }
 }
 
 fn row(opened: &Opened, header: &StringRecord, number: usize) -> Option<Result<CellRow, String>> {

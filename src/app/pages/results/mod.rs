@@ -170,11 +170,19 @@ impl ResultsPage {
         }
     }
 
-    /// The CSV of the opened run, and its heatmap as it is shown.
+    /// The CSV of the opened run, and its chart as it is shown.
     pub fn exportable(&self) -> Option<(&Path, Option<Chart>)> {
         match &self.shown {
             Shown::Run(opened) => Some((opened.path(), opened.chart())),
             _ => None,
+        }
+    }
+
+    /// The Filter command is for the table of cells; asked again there, it is for the list.
+    fn table_wants_filter(&self, context: &egui::Context) -> bool {
+        match &self.shown {
+            Shown::Run(opened) => opened.table_wants_filter(context),
+            _ => false,
         }
     }
 

@@ -15,6 +15,10 @@ const GRID_GAP: f32 = 28.0;
 const HEADING: f32 = 24.0;
 const AXIS_TITLE: f32 = 18.0;
 const COLUMN_LABELS: f32 = 20.0;
+/// A letter of Inter at 11 points, with room to spare.
+const LETTER: f32 = 7.0;
+/// How far the title of the rows may stand above the first one, beside the columns' labels.
+pub(super) const TITLE_ABOVE: f32 = AXIS_TITLE + COLUMN_LABELS - 2.0;
 /// Room on the right and below, so that the ring and the star of an outer cell are not cut.
 pub(super) const OVERHANG: f32 = 7.0;
 
@@ -57,8 +61,7 @@ impl Layout {
             .iter()
             .flat_map(|grid| &grid.rows)
             .map(|row| row.chars().count());
-        // Seven points a letter, measured on Inter at 11 points with room to spare.
-        let row_labels = (longest.max().unwrap_or(0) as f32 * 7.0 + 10.0).clamp(20.0, 140.0);
+        let row_labels = (longest.max().unwrap_or(0) as f32 * LETTER + 10.0).clamp(20.0, 140.0);
         let side = AXIS_TITLE + row_labels;
         let head = if has_headings { HEADING } else { 0.0 } + AXIS_TITLE + COLUMN_LABELS;
         let available = available - Vec2::splat(OVERHANG);
@@ -91,9 +94,13 @@ impl Layout {
         let cell = vec2(width, height).floor();
 
         let step = cell + Vec2::splat(GAP);
+        let cells_height = rows as f32 * step.y - GAP;
+        // The title of the rows stands upright: where they are few, it is longer than they are high.
+        let title = model.y_title.chars().count() as f32 * LETTER;
+        let below = (title - TITLE_ABOVE - cells_height).max(0.0);
         let pitch = vec2(
             side + columns as f32 * step.x - GAP + GRID_GAP,
-            head + rows as f32 * step.y - GAP + GRID_GAP,
+            head + cells_height + below + GRID_GAP,
         );
         let bodies: Vec<_> = model
             .grids
