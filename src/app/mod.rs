@@ -25,6 +25,8 @@ mod models_work;
 pub mod pages;
 mod preparing;
 mod reading;
+#[cfg(test)]
+mod repaint_tests;
 pub mod run_state;
 mod settings_sheet;
 mod shell;

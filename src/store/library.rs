@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 pub use facts::{Fact, date_text};
+use rows::Typed;
 
 use super::error::StoreError;
 use super::note::RunNote;
@@ -272,19 +273,17 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         path.to_owned()
     };
     let (metadata, sidecar_problem) = metadata(&path);
-    let opened = match read::open(&path) {
-        Ok(opened) => Some(opened),
+    let read = match rows::read(&path) {
+        Ok(read) => Some(read),
         Err(StoreError::Empty { .. }) if metadata.is_some() => None,
         Err(error) => return Err(error),
     };
-    let origin = opened.as_ref().map_or(Origin::Ours, |o| o.origin);
-    let (rows, mut damaged) = opened.as_ref().map(rows::typed).unwrap_or_default();
-    let untyped = damaged.len() as u64;
-    let damaged_lines = opened.as_ref().map_or(0, |o| o.damaged_lines) + untyped;
-    if let Some(opened) = &opened {
-        damaged.extend(opened.damaged.iter().cloned());
-        damaged.sort_by_key(|damage| damage.line);
-    }
+    let Typed {
+        origin,
+        rows,
+        damaged,
+        damaged_lines,
+    } = read.unwrap_or_default();
     let mut problems: Vec<String> = sidecar_problem.into_iter().collect();
     if origin == Origin::Other {
         problems.push(NOT_KNOWN.to_owned());
