@@ -60,21 +60,32 @@ pub fn shown(
     })
 }
 
-/// Buttons of these commands, from right to left in a row that runs so. Gives those that were
-/// clicked. `unavailable` greys them, and says why.
-pub fn buttons(ui: &mut Ui, commands: &[AppCommand], unavailable: Option<&str>) -> Vec<AppCommand> {
-    let mut clicked = Vec::new();
-    for command in commands {
-        let about = command.about();
-        let button = ui
-            .add_enabled(unavailable.is_none(), Button::new(about.text))
-            .on_hover_text(about.tooltip)
+/// One button with a menu of everything that can be made of the run; gives what was chosen.
+/// `unavailable` greys it, and says why.
+pub fn menu(ui: &mut Ui, unavailable: Option<&str>) -> Option<AppCommand> {
+    let mut chosen = None;
+    ui.add_enabled_ui(unavailable.is_none(), |ui| {
+        let button = ui.menu_button("Export", |ui| {
+            for command in [
+                AppCommand::Export,
+                AppCommand::SavePicture,
+                AppCommand::CopyMarkdown,
+            ] {
+                let about = command.about();
+                let shortcut = about.shortcut.map(|keys| ui.ctx().format_shortcut(&keys));
+                let line = Button::new(about.text).shortcut_text(shortcut.unwrap_or_default());
+                if ui.add(line).on_hover_text(about.tooltip).clicked() {
+                    chosen = Some(command);
+                    ui.close();
+                }
+            }
+        });
+        button
+            .response
+            .on_hover_text("Reports, tables and pictures of this run")
             .on_disabled_hover_text(unavailable.unwrap_or_default());
-        if button.clicked() {
-            clicked.push(*command);
-        }
-    }
-    clicked
+    });
+    chosen
 }
 
 /// Writes the run of `csv` to `path`, in the format that its name says; without one, as HTML.
@@ -228,19 +239,21 @@ mod tests {
             .with_context_setup(crate::app::theme::install)
             .build_ui_state(
                 |ui, (why, asked): &mut (Option<&str>, Vec<AppCommand>)| {
-                    asked.extend(buttons(ui, &[AppCommand::Export], *why));
+                    asked.extend(menu(ui, *why));
                 },
                 (Some(nothing), Vec::new()),
             );
         harness.run();
-        let button = harness.get_by_label("Export...");
+        let button = harness.get_by_label("Export");
         assert!(button.accesskit_node().is_disabled());
         button.hover();
         harness.run_steps(20);
         harness.get_by_label(nothing);
         harness.state_mut().0 = None;
         harness.run();
-        harness.get_by_label("Export...").click();
+        harness.get_by_label("Export").click();
+        harness.run();
+        harness.get_by_label_contains("Export...").click();
         harness.run();
         assert_eq!(harness.state().1, [AppCommand::Export]);
     }

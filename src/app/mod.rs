@@ -14,6 +14,7 @@ mod cell_detail;
 mod charts;
 pub mod command;
 mod compare;
+mod dialogs;
 mod drop;
 mod export;
 mod filter_focus;

@@ -333,14 +333,27 @@ impl Lab {
             self.shell.toasts.refuse(why);
         }
         if let Some(model) = dropped.model {
-            self.open(&model);
+            if self.page == Page::Models {
+                self.open(&model);
+            } else {
+                self.set_model(&model);
+            }
             let name = model.file_name().unwrap_or_default().display().to_string();
-            let text = format!("{name} is the model of the next run");
-            self.shell.toasts.done(text);
+            if self.page == Page::Run {
+                let text = format!("{name} is the model of the next run");
+                self.shell.toasts.done(text);
+            }
         }
         let count = dropped.results.len();
         for path in &dropped.results {
             self.shell.remember(path);
+        }
+        if self.page == Page::Compare {
+            for path in &dropped.results {
+                self.add_to_compare(path);
+            }
+            self.list_runs();
+            return;
         }
         if let Some(first) = dropped.results.first() {
             self.open(first);

@@ -3,12 +3,13 @@
 use egui::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::Done;
+use super::backend::{Done, Started};
 use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::environment::EnvironmentAction;
 use super::pages::results::ResultsAction;
 use super::pages::run::form::FormAction;
+use super::reading::Read;
 use super::run_state::LogSource;
 use crate::engine::command::EngineCommand;
 use crate::session::SessionError;
@@ -177,6 +178,39 @@ impl Lab {
         }
     }
 
+    fn started(&mut self, outcome: Result<Box<Started>, SessionError>) {
+        self.preparing = None;
+        let outcome = match outcome {
+            Ok(started) => {
+                if let Some(view) = &mut self.run {
+                    view.csv = Some(started.csv.clone());
+                }
+                self.engine = Some(*started);
+                Ok(())
+            }
+            Err(error) => {
+                self.run = None;
+                Err(match error {
+                    SessionError::Cancelled => None,
+                    other => Some(other.to_string()),
+                })
+            }
+        };
+        self.end_preparing(outcome);
+        self.set_busy();
+        self.look();
+    }
+
+    /// What was read beside a CSV belongs to whichever page shows that run.
+    fn take_read(&mut self, read: Read) {
+        if let Some(view) = &mut self.run
+            && view.csv.as_deref() == Some(read.csv())
+        {
+            view.take(&read);
+        }
+        self.results.take(read);
+    }
+
     pub(super) fn take(&mut self, done: Done) {
         match done {
             Done::Note(text) => self.say(&text),
@@ -199,28 +233,7 @@ impl Lab {
                     self.say(&format!("synthetic:{name} was made, {}", progress.total));
                 }
             }
-            Done::Started(outcome) => {
-                self.preparing = None;
-                let outcome = match outcome {
-                    Ok(started) => {
-                        if let Some(view) = &mut self.run {
-                            view.csv = Some(started.csv.clone());
-                        }
-                        self.engine = Some(*started);
-                        Ok(())
-                    }
-                    Err(error) => {
-                        self.run = None;
-                        Err(match error {
-                            SessionError::Cancelled => None,
-                            other => Some(other.to_string()),
-                        })
-                    }
-                };
-                self.end_preparing(outcome);
-                self.set_busy();
-                self.look();
-            }
+            Done::Started(outcome) => self.started(outcome),
             Done::SetUp(outcome) => {
                 self.setting_up = None;
                 self.environment.setup.finish(match outcome {
@@ -275,13 +288,7 @@ impl Lab {
                 }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
-            Done::Read(read) => {
-                match &mut self.run {
-                    Some(view) if view.csv.as_deref() == Some(read.csv()) => view.take(&read),
-                    _ => {}
-                }
-                self.results.take(*read);
-            }
+            Done::Read(read) => self.take_read(*read),
             Done::PickedFile(var, path) => {
                 self.form.set(var, &path.to_string_lossy());
                 self.look();

@@ -7,6 +7,7 @@ use super::*;
 use crate::board::{Coordinate, Layer};
 use crate::engine::event::CellStatus;
 use crate::plan::{Axis, Balancer};
+use crate::store::note::RunNote;
 use crate::store::row::CellRow;
 
 const FIRST: &str = "2026-11-24T15:09:13[UTC]";
@@ -38,6 +39,7 @@ fn of_rows(name: &str, origin: Origin, rows: Vec<CellRow>) -> Arc<ComparedRun> {
         notices: Vec::new(),
         facts: Vec::new(),
         unfinished: false,
+        note: RunNote::default(),
     }))
 }
 

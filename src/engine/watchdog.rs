@@ -57,21 +57,18 @@ mod tests {
         let mut cell = plan.cells[0].clone();
         cell.load.concurrency = 16;
         cell.point.prompt_concurrency = Some(4);
-        assert_eq!(
-            patience_s(&plan, &cell, 3.0),
-            30.0,
-            "a fast one: the setting"
-        );
+        let patience_ms = |plan: &Plan, cell: &Cell, warmup_s: f64| {
+            (patience_s(plan, cell, warmup_s) * 1e3).round() as u64
+        };
+        // A fast one is given what the setting says.
+        assert_eq!(patience_ms(&plan, &cell, 3.0), 30_000);
         // 10 s a request, 4 prompts in a batch.
-        assert_eq!(whole(&plan, &cell, 30.0), 160.0);
-        assert_eq!(
-            patience_s(&plan, &cell, 3000.0),
-            630.0,
-            "never beyond the requests' own limit"
-        );
+        assert_eq!(patience_ms(&plan, &cell, 30.0), 160_000);
+        // Never beyond the requests' own limit.
+        assert_eq!(patience_ms(&plan, &cell, 3000.0), 630_000);
         cell.load.concurrency = 1;
-        assert_eq!(whole(&plan, &cell, 30.0), 40.0);
+        assert_eq!(patience_ms(&plan, &cell, 30.0), 40_000);
         plan.workload.stream = false;
-        assert_eq!(whole(&plan, &cell, 0.1), 630.0);
+        assert_eq!(patience_ms(&plan, &cell, 0.1), 630_000);
     }
 }

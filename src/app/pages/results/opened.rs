@@ -14,7 +14,6 @@ use super::{ResultsAction, file_name};
 use crate::app::cell_detail::CellDetail;
 use crate::app::charts::lines::LinesPanel;
 use crate::app::charts::pareto::ParetoPanel;
-use crate::app::command::AppCommand;
 use crate::app::export;
 use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::run::plots::Plots;
@@ -311,8 +310,7 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             {
                 actions.push(ResultsAction::Compare(opened.run.path.clone()));
             }
-            let commands = export::buttons(ui, &[AppCommand::Export], None);
-            actions.extend(commands.into_iter().map(ResultsAction::Command));
+            actions.extend(export::menu(ui, None).map(ResultsAction::Command));
             if ui
                 .button("Reveal")
                 .on_hover_text("Show the file in its folder")
@@ -409,14 +407,6 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, w
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;
-            }
-            let mut commands = vec![AppCommand::CopyMarkdown];
-            if opened.choices.tab == Tab::Heatmap {
-                commands.push(AppCommand::SavePicture);
-            }
-            if wide {
-                let asked = export::buttons(ui, &commands, None);
-                actions.extend(asked.into_iter().map(ResultsAction::Command));
             }
             let icon = ICON_CONTENT_COPY.rich_text();
             // In a narrow window the tabs need the room.

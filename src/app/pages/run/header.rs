@@ -16,14 +16,9 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     ui.horizontal(|ui| {
         theme::section_heading(ui, &title(run));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let all = [
-                AppCommand::Export,
-                AppCommand::SavePicture,
-                AppCommand::CopyMarkdown,
-            ];
             let missing = "The run has no file yet: it is still being prepared.";
             let unavailable = run.csv.is_none().then_some(missing);
-            commands.extend(export::buttons(ui, &all, unavailable));
+            commands.extend(export::menu(ui, unavailable));
             if state.end().is_some() {
                 return;
             }
