@@ -14,6 +14,7 @@ use super::compare::CompareDone;
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use super::reading::{Read, Wanted};
 use super::{export, live_logs};
+use crate::board::Board;
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
@@ -72,7 +73,7 @@ pub enum Done {
     Trashed(Result<Trashed, String>),
     Restored(PathBuf, Result<(), String>),
     PickedSetting(Var, PathBuf),
-    Opened(PathBuf, Result<Box<LoadedRun>, String>),
+    Opened(PathBuf, Result<Box<(LoadedRun, Board)>, String>),
     Compare(CompareDone),
     Read(Box<Read>),
     /// New lines of the running servers' logs.
@@ -368,8 +369,11 @@ impl Backend {
         let path = path.to_owned();
         self.spawn_blocking(move || {
             let run = library::load(&path);
-            let run = run.map(Box::new).map_err(|error| error.to_string());
-            Done::Opened(path, run)
+            let run = run.map(|run| {
+                let board = Board::of_run(&run);
+                Box::new((run, board))
+            });
+            Done::Opened(path, run.map_err(|error| error.to_string()))
         });
     }
 

@@ -32,7 +32,7 @@ use crate::platform::dirs;
 use crate::settings::{SavedSettings, Settings, Sources, Var};
 
 /// While a run measures, the window is not drawn more often: it shares the GPU with the model.
-const REPAINT_AFTER: Duration = Duration::from_millis(250);
+pub(super) const REPAINT_AFTER: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
 #[strum(serialize_all = "snake_case")]

@@ -28,6 +28,8 @@ mod models_work;
 pub mod pages;
 mod preparing;
 mod reading;
+#[cfg(test)]
+mod repaint_tests;
 pub mod run_state;
 #[cfg(test)]
 mod scenarios;

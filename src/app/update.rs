@@ -290,8 +290,9 @@ impl Lab {
             Done::Exported(outcome) => self.exported(outcome),
             Done::Markdown(outcome) => self.copied(outcome),
             Done::Opened(path, run) => match run {
-                Ok(run) => {
-                    self.results.set_opened(*run);
+                Ok(opened) => {
+                    let (run, board) = *opened;
+                    self.results.set_prepared(run, board);
                     self.results.set_layer(self.shell.layer);
                 }
                 Err(problem) => self.results.set_problem(&path, problem),

@@ -18,7 +18,7 @@ use self::list::RunItem;
 use self::opened::OpenedRun;
 use crate::app::command::AppCommand;
 use crate::app::reading::{Read, Wanted};
-use crate::board::Layer;
+use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
 use crate::store::library::{LoadedRun, RunSummary};
 use crate::store::note::RunNote;
@@ -132,12 +132,19 @@ impl ResultsPage {
     }
 
     pub fn set_opened(&mut self, run: LoadedRun) {
+        let board = Board::of_run(&run);
+        self.set_prepared(run, board);
+    }
+
+    /// As [`ResultsPage::set_opened`], with the run's board: of a long file it takes a while, and is
+    /// made beside its reading.
+    pub fn set_prepared(&mut self, run: LoadedRun, board: Board) {
         // Read again after it grew: what was chosen stays chosen.
         let before = match std::mem::take(&mut self.shown) {
             Shown::Run(opened) if opened.path() == run.path => Some(opened.into_choices()),
             _ => None,
         };
-        self.shown = Shown::Run(Box::new(OpenedRun::new(run, before)));
+        self.shown = Shown::Run(Box::new(OpenedRun::new(run, board, before)));
     }
 
     /// Takes what was read, if it is of the run that is open.

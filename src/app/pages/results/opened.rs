@@ -102,8 +102,7 @@ enum Machine {
 const WIDE: f32 = 780.0;
 
 impl OpenedRun {
-    pub(super) fn new(run: LoadedRun, before: Option<Choices>) -> Self {
-        let board = Board::of_run(&run);
+    pub(super) fn new(run: LoadedRun, board: Board, before: Option<Choices>) -> Self {
         let title = run.note.name.clone().unwrap_or_else(|| {
             let kind = run.kind.map(|kind| kind_text(kind).to_owned());
             kind.unwrap_or_else(|| file_name(&run.path))
