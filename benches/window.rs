@@ -200,7 +200,10 @@ impl Window {
             events,
             ..RawInput::default()
         };
-        self.context.run_ui(input, |ui| draw(ui))
+        let mut output = self.context.run_ui(input, |ui| draw(ui));
+        // There is no screen to bring them to.
+        output.textures_delta.clear();
+        output
     }
 
     /// Clicks what a screen reader calls `label`.

@@ -51,7 +51,9 @@ impl Window {
         let lab = &mut self.lab;
         lab.drain();
         lab.keep(&self.context);
-        let output: FullOutput = self.context.run_ui(input, |ui| lab.draw(ui));
+        let mut output: FullOutput = self.context.run_ui(input, |ui| lab.draw(ui));
+        // There is no screen to bring them to.
+        output.textures_delta.clear();
         output.viewport_output[&ViewportId::ROOT].repaint_delay
     }
 
