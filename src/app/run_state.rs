@@ -380,7 +380,9 @@ impl RunState {
                 [server] => LogSource::Server(server.instance),
                 _ => LogSource::Server(0),
             };
-            for line in tail.lines() {
+            // Where its log is followed, they are there already.
+            let followed = self.log.sources().contains(&source);
+            for line in tail.lines().filter(|_| !followed) {
                 self.log.push(&LogLine {
                     time: now,
                     source,

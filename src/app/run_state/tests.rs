@@ -368,3 +368,17 @@ fn requests_of_the_oldest_cells_are_let_go() {
             .is_some_and(|result| result.figures.is_some())
     );
 }
+
+#[test]
+fn the_end_of_a_log_that_is_followed_is_not_said_twice() {
+    let plan = plan(3);
+    let mut state = RunState::new();
+    state.apply(&started(&plan));
+    state.log_line(LogSource::Server(0), "killed");
+    let mut failed = testing::failed(&plan.cells[0]);
+    failed.log_tail = Some("loading\nkilled".to_owned());
+    state.apply(&cell_finished(failed, 1, 5.0));
+    let said = state.log().lines().iter();
+    let said = said.filter(|line| line.source == LogSource::Server(0));
+    assert_eq!(said.count(), 1);
+}
