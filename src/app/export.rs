@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use egui::containers::menu::MenuButton;
 use egui::{Button, Frame, Margin, Panel, Ui};
+use egui_material_icons::icons::ICON_IOS_SHARE;
 
 use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::results::ResultsPage;
 use super::pages::run::RunView;
-use super::theme::{palette, space};
+use super::theme::{self, palette, space};
 use crate::report::chart::Chart;
 use crate::report::document::{Document, Format, Wanted};
 use crate::report::file::{self, WriteError};
@@ -75,6 +77,29 @@ pub fn buttons(ui: &mut Ui, commands: &[AppCommand], unavailable: Option<&str>) 
         }
     }
     clicked
+}
+
+/// As [`buttons`], behind one button with an icon: where there is little room.
+pub fn menu(ui: &mut Ui, commands: &[AppCommand], unavailable: Option<&str>) -> Option<AppCommand> {
+    const NAME: &str = "Export and copy";
+    let mut asked = None;
+    ui.add_enabled_ui(unavailable.is_none(), |ui| {
+        let icon = theme::icon(ICON_IOS_SHARE, 16.0);
+        let (response, _) = MenuButton::from_button(Button::new(icon)).ui(ui, |ui| {
+            for command in commands {
+                let about = command.about();
+                if ui.button(about.text).on_hover_text(about.tooltip).clicked() {
+                    asked = Some(*command);
+                    ui.close();
+                }
+            }
+        });
+        response
+            .on_hover_text(NAME)
+            .on_disabled_hover_text(unavailable.unwrap_or_default())
+            .accessible_name(NAME);
+    });
+    asked
 }
 
 /// Writes the run of `csv` to `path`, in the format that its name says; without one, as HTML.

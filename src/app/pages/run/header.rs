@@ -1,14 +1,12 @@
 //! How far the run is, its best cell so far, and what can be asked of it.
 
-use egui::containers::menu::MenuButton;
 use egui::{Align, Button, Label, Layout, ProgressBar, RichText, Ui};
-use egui_material_icons::icons::{
-    ICON_IOS_SHARE, ICON_PAUSE, ICON_PLAY_ARROW, ICON_SKIP_NEXT, ICON_STOP,
-};
+use egui_material_icons::icons::{ICON_PAUSE, ICON_PLAY_ARROW, ICON_SKIP_NEXT, ICON_STOP};
 
 use super::RunView;
 use crate::app::command::AppCommand;
-use crate::app::theme::{self, font, space};
+use crate::app::export;
+use crate::app::theme::{self, font, palette, space};
 use crate::board::Layer;
 use crate::engine::event::RunEnd;
 use crate::units::Secs;
@@ -22,7 +20,14 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     ui.horizontal(|ui| {
         let wide = ui.available_width() >= WIDE;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            commands.extend(share(ui, run));
+            let missing = "The run has no file yet: it is still being prepared.";
+            let all = [
+                AppCommand::Export,
+                AppCommand::SavePicture,
+                AppCommand::CopyMarkdown,
+            ];
+            let unavailable = run.csv.is_none().then_some(missing);
+            commands.extend(export::menu(ui, &all, unavailable));
             if state.end().is_none() {
                 commands.extend(controls(ui, run, wide));
             }
@@ -34,8 +39,10 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
         });
     });
     let progress = state.progress();
-    ui.add(ProgressBar::new(progress.share()).desired_height(6.0))
-        .accessible_name("Progress");
+    let bar = ProgressBar::new(progress.share())
+        .desired_height(6.0)
+        .fill(palette(ui).accent);
+    ui.add(bar).accessible_name("Progress");
     ui.add_space(space::XS);
     theme::caption(ui, &figures(run));
     if let Some(RunEnd::Failed(why)) = state.end() {
@@ -75,32 +82,6 @@ fn controls(ui: &mut Ui, run: &RunView, wide: bool) -> Vec<AppCommand> {
         }
     }
     commands
-}
-
-/// What can be done with the run's file, behind one button.
-fn share(ui: &mut Ui, run: &RunView) -> Option<AppCommand> {
-    let mut asked = None;
-    let icon = theme::icon(ICON_IOS_SHARE, 16.0);
-    ui.add_enabled_ui(run.csv.is_some(), |ui| {
-        let (response, _) = MenuButton::from_button(Button::new(icon)).ui(ui, |ui| {
-            for command in [
-                AppCommand::Export,
-                AppCommand::SavePicture,
-                AppCommand::CopyMarkdown,
-            ] {
-                let about = command.about();
-                if ui.button(about.text).on_hover_text(about.tooltip).clicked() {
-                    asked = Some(command);
-                    ui.close();
-                }
-            }
-        });
-        response
-            .on_hover_text("Export and copy")
-            .on_disabled_hover_text("The run has no file yet: it is still being prepared.")
-            .accessible_name("Export and copy");
-    });
-    asked
 }
 
 const STOPPING: &str = "The run is being stopped: its servers are ended first.";
