@@ -1,6 +1,6 @@
 //! A heatmap with the choice of its axes and layer; the Run and the Results page share it.
 
-use egui::{ComboBox, Ui};
+use egui::{Color32, ComboBox, TextStyle, Ui};
 
 use super::heat;
 use super::theme;
@@ -177,9 +177,14 @@ pub fn choose<T: PartialEq + Clone>(
     words: impl Fn(&T) -> (String, &'static str),
 ) -> bool {
     let before = chosen.clone();
+    let text = words(chosen).0;
+    if ui.layout().main_wrap() && !fits(ui, label, &text) {
+        ui.end_row();
+        ui.set_row_height(ui.spacing().interact_size.y);
+    }
     let caption = theme::caption(ui, label);
     ComboBox::from_id_salt(label)
-        .selected_text(words(chosen).0)
+        .selected_text(text)
         .show_ui(ui, |ui| {
             for item in all {
                 let (text, about) = words(item);
@@ -197,4 +202,20 @@ pub fn choose<T: PartialEq + Clone>(
         .response
         .labelled_by(caption.id);
     *chosen != before
+}
+
+/// Whether a caption and the box beside it have room in this row: they must not be parted.
+fn fits(ui: &Ui, label: &str, text: &str) -> bool {
+    let width = |text: &str, style: TextStyle| {
+        let font = style.resolve(ui.style());
+        let galley = ui
+            .painter()
+            .layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER);
+        galley.size().x
+    };
+    let spacing = ui.spacing();
+    let shown = width(text, TextStyle::Button) + spacing.icon_width + spacing.icon_spacing;
+    let shown = (shown + 2.0 * spacing.button_padding.x).max(spacing.combo_width);
+    let needed = width(label, TextStyle::Small) + spacing.item_spacing.x + shown;
+    needed <= ui.available_size_before_wrap().x
 }

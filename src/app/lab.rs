@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use egui::{Context, Frame, Margin, Panel, Ui};
+use egui::{Button, Context, Frame, Margin, Panel, Ui, vec2};
 use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::{
     ICON_BAR_CHART, ICON_BUILD, ICON_COMPARE_ARROWS, ICON_DEPLOYED_CODE, ICON_SPEED,
@@ -291,8 +291,9 @@ impl Lab {
                     let about = command.about();
                     let here = self.page == page;
                     let label = (icon.rich_text(), about.text);
+                    let row = vec2(ui.available_width(), 0.0);
                     let line = ui
-                        .selectable_label(here, label)
+                        .add(Button::selectable(here, label).min_size(row))
                         .on_hover_text(about.tooltip)
                         .accessible_name(about.text);
                     if line.clicked() {

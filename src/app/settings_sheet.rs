@@ -278,7 +278,13 @@ impl SettingsSheet {
                     let slider = egui::Slider::new(&mut size, TEXT_SIZES)
                         .step_by(5.0)
                         .suffix(" %");
-                    let slider = ui.add(slider).labelled_by(label.id);
+                    let slider = ui.scope(|ui| {
+                        // As thick as its rail wants it, not as the row is high.
+                        ui.spacing_mut().interact_size.y = 18.0;
+                        ui.spacing_mut().slider_width = 160.0;
+                        ui.add(slider)
+                    });
+                    let slider = slider.inner.labelled_by(label.id);
                     if slider.dragged() {
                         ui.data_mut(|data| data.insert_temp(slider.id, size));
                     } else if slider.drag_stopped() {

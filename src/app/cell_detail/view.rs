@@ -53,7 +53,10 @@ impl CellDetail {
 
     fn heading(&self, ui: &mut Ui) {
         ui.horizontal_top(|ui| {
-            let width = ui.available_width() - 34.0;
+            // What the button takes with its spacing: a row wider than the panel would widen it
+            // anew in every frame.
+            let button = 26.0_f32.max(18.0 + 2.0 * ui.spacing().button_padding.x);
+            let width = ui.available_width() - button - ui.spacing().item_spacing.x - 2.0;
             ui.allocate_ui(vec2(width, 0.0), |ui| {
                 ui.vertical(|ui| {
                     ui.set_width(width);

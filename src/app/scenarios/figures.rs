@@ -10,7 +10,7 @@ use crate::app::command::AppCommand;
 use crate::app::compare::CompareDone;
 use crate::app::export;
 use crate::app::testing::window::{click, window};
-use crate::board::{Board, Layer};
+use crate::board::{Board, CellState, Entry, Layer};
 use crate::compare::testing::Recorded;
 use crate::engine::event::RunEnd;
 use crate::store::library;
@@ -66,14 +66,18 @@ fn files_of_the_older_lab_open_with_a_warning_and_are_left_as_they_are() {
         let once = rows(&window);
         click(&mut window, sort);
         let twice = rows(&window);
-        assert_ne!(once, twice, "{name}");
+        // Cells without a figure are last in both orders.
+        let done = |entry: &&Entry| entry.state == CellState::Done;
+        if board.entries().iter().filter(done).count() > 1 {
+            assert_ne!(once, twice, "{name}");
+        }
         let firsts = [once.first(), twice.first()];
         assert!(firsts.contains(&Some(&fastest)), "{fastest} in {firsts:?}");
 
         click(&mut window, "Lines");
-        window.get_by_label_contains("Throughput in tokens/s over ");
+        window.get_by_label_contains("Throughput against concurrency: ");
         click(&mut window, "Pareto");
-        window.run_steps(3);
+        shows(&mut window, "No latency was measured");
         assert_eq!(
             fs::read(&path).expect("a file"),
             before,

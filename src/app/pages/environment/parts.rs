@@ -8,13 +8,14 @@ use egui::{
 use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_ERROR, ICON_WARNING};
 
+use crate::app::theme;
 use crate::doctor::Level;
 
 pub(super) const CAPTION_SIZE: f32 = 11.5;
 
 /// A calm surface that holds one subject.
 pub(super) fn card<R>(ui: &mut Ui, title: &str, body: impl FnOnce(&mut Ui) -> R) -> R {
-    ui.label(RichText::new(title).strong().size(14.0));
+    theme::section_heading(ui, title);
     ui.add_space(4.0);
     let inner = Frame::NONE
         .fill(ui.visuals().faint_bg_color)
@@ -29,6 +30,15 @@ pub(super) fn card<R>(ui: &mut Ui, title: &str, body: impl FnOnce(&mut Ui) -> R)
         .inner;
     ui.add_space(18.0);
     inner
+}
+
+/// A reason that elsewhere goes on after a colon, as a sentence of its own.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
+    first.to_uppercase().chain(letters).collect()
 }
 
 pub(super) fn caption(ui: &mut Ui, text: &str) -> Response {

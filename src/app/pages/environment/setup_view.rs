@@ -3,7 +3,7 @@
 use egui::{CollapsingHeader, Label, RichText, ScrollArea, Spinner, TextStyle, Ui};
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_DOWNLOAD};
 
-use super::parts::{button, caption, card, primary_button};
+use super::parts::{button, caption, card, primary_button, sentence};
 use super::setup::{Setup, SetupState};
 use super::state::EnvironmentAction;
 
@@ -44,7 +44,7 @@ fn idle(
         }
         SetupState::Idle | SetupState::Running { .. } => match &setup.reason {
             Some(reason) => {
-                ui.add(Label::new(reason.as_str()).wrap());
+                ui.add(Label::new(sentence(reason)).wrap());
             }
             None => {
                 ui.label(

@@ -17,7 +17,7 @@ struct Stage {
 }
 
 fn style(context: &egui::Context) {
-    egui_material_icons::initialize(context);
+    crate::app::theme::install(context);
     context.all_styles_mut(|style| style.animation_time = 0.0);
 }
 

@@ -6,6 +6,7 @@ use egui_material_icons::icons::ICON_REFRESH;
 use super::parts::{button, colour};
 use super::state::{EnvironmentAction, EnvironmentPage};
 use super::{checks_view, python_view, setup_view};
+use crate::app::theme;
 use crate::doctor::worst;
 
 /// From this width on, in points, the page has two columns.
@@ -32,7 +33,7 @@ pub fn show(ui: &mut Ui, page: &EnvironmentPage) -> Vec<EnvironmentAction> {
 
 fn heading(ui: &mut Ui, page: &EnvironmentPage, actions: &mut Vec<EnvironmentAction>) {
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Environment").size(22.0).strong());
+        theme::title(ui, "Environment");
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let loading = page.checks.is_loading();
             ui.add_enabled_ui(!loading, |ui| {

@@ -211,9 +211,11 @@ impl ResultsPage {
 pub fn show(ui: &mut Ui, page: &mut ResultsPage) -> Vec<ResultsAction> {
     let mut actions = Vec::new();
     let fill = ui.visuals().panel_fill;
+    // A small window leaves the run more than the list.
+    let list = (ui.available_width() * 0.36).clamp(320.0, 400.0);
     Panel::left("results_list")
         .resizable(true)
-        .default_size(400.0)
+        .default_size(list)
         .size_range(320.0..=560.0)
         .frame(Frame::new().fill(fill).inner_margin(Margin::ZERO))
         .show(ui, |ui| {

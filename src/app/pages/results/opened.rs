@@ -338,6 +338,10 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             }
             asked = manage::buttons(ui, &opened.run.path, &opened.title, &opened.run.note);
             let name = file_name(&opened.run.path);
+            if ui.available_width() < 90.0 {
+                // A name of which nothing is left tells nothing.
+                return;
+            }
             ui.add(Label::new(RichText::new(name).weak().small()).truncate());
         });
     });
@@ -416,12 +420,19 @@ fn tint(color: Color32) -> Color32 {
 
 fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, wide: bool) {
     ui.horizontal(|ui| {
-        for (tab, name) in Tab::ALL {
-            if wide && tab == Tab::Cell {
-                continue;
+        ui.scope(|ui| {
+            if !wide {
+                // There is one more, in less room.
+                ui.spacing_mut().item_spacing.x = 2.0;
+                ui.spacing_mut().button_padding.x = 6.0;
             }
-            ui.selectable_value(&mut opened.choices.tab, tab, name);
-        }
+            for (tab, name) in Tab::ALL {
+                if wide && tab == Tab::Cell {
+                    continue;
+                }
+                ui.selectable_value(&mut opened.choices.tab, tab, name);
+            }
+        });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;

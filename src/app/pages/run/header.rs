@@ -6,7 +6,7 @@ use egui_material_icons::icons::{ICON_PAUSE, ICON_PLAY_ARROW, ICON_SKIP_NEXT, IC
 use super::RunView;
 use crate::app::command::AppCommand;
 use crate::app::export;
-use crate::app::theme::{self, font, space};
+use crate::app::theme::{self, font, palette, space};
 use crate::board::Layer;
 use crate::engine::event::RunEnd;
 use crate::units::Secs;
@@ -33,8 +33,10 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
         });
     });
     let progress = state.progress();
-    ui.add(ProgressBar::new(progress.share()).desired_height(6.0))
-        .accessible_name("Progress");
+    let bar = ProgressBar::new(progress.share())
+        .desired_height(6.0)
+        .fill(palette(ui).accent);
+    ui.add(bar).accessible_name("Progress");
     ui.add_space(space::XS);
     theme::caption(ui, &figures(run));
     if let Some(RunEnd::Failed(why)) = state.end() {

@@ -84,7 +84,8 @@ impl LogView {
                 (text, "")
             });
             let label = theme::caption(ui, "Filter");
-            let field = TextEdit::singleline(&mut self.filter).desired_width(180.0);
+            let field = TextEdit::singleline(&mut self.filter)
+                .desired_width((ui.available_size_before_wrap().x - 200.0).clamp(90.0, 180.0));
             let field = ui.add(field).labelled_by(label.id);
             filter_focus::claim(&field);
             self.filter_changed |= changed || field.changed();

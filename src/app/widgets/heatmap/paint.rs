@@ -7,7 +7,7 @@ use egui::{
 };
 use egui_material_icons::icons::{ICON_CLOSE, ICON_STAR, ICON_WARNING};
 
-use super::layout::{Layout, OVERHANG, TITLE_ABOVE};
+use super::layout::{HEADING_PART, Layout, OVERHANG, TITLE_ABOVE};
 use super::model::{CellState, HeatCell};
 use crate::app::theme::{Palette, Tone, colour_map, font, mix, rounding};
 use crate::app::widgets::colour_bar::Scale;
@@ -259,6 +259,11 @@ pub(super) fn titles(
     let Pinned { cells, corner, .. } = pinned;
     let mut y = corner.y;
     if let Some(heading) = titles.heading {
+        let heading = if layout.heading_lines > 1 {
+            heading.replace(HEADING_PART, "\n")
+        } else {
+            heading.to_owned()
+        };
         painter.text(
             pos2(cells.left(), y),
             Align2::LEFT_TOP,
@@ -267,7 +272,7 @@ pub(super) fn titles(
             palette.text,
         );
     }
-    if layout.has_headings {
+    if layout.heading_lines > 0 {
         y = corner.y + layout.head - 38.0;
     }
     let font = FontId::proportional(11.0);
