@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::containers::menu::MenuButton;
 use egui::{Button, Frame, Margin, Panel, Ui};
-use egui_material_icons::icons::ICON_IOS_SHARE;
 
 use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::results::ResultsPage;
 use super::pages::run::RunView;
-use super::theme::{self, palette, space};
+use super::theme::{palette, space};
 use crate::report::chart::Chart;
 use crate::report::document::{Document, Format, Wanted};
 use crate::report::file::{self, WriteError};

@@ -154,14 +154,13 @@ impl Column {
 
     fn number(&mut self, value: Coordinate) -> u32 {
         if self.values[self.last as usize] != value {
-            self.last = match self.numbers.get(&value) {
-                Some(&number) => number,
-                None => {
-                    let number = self.values.len() as u32;
-                    self.values.push(value.clone());
-                    self.numbers.insert(value, number);
-                    number
-                }
+            self.last = if let Some(&number) = self.numbers.get(&value) {
+                number
+            } else {
+                let number = self.values.len() as u32;
+                self.values.push(value.clone());
+                self.numbers.insert(value, number);
+                number
             };
         }
         self.last
@@ -175,17 +174,17 @@ impl Gathered {
         place.resize(self.columns.len(), DEFAULT);
         for (nth, (axis, value)) in axes.into_iter().enumerate() {
             // Nearly always in the same order.
-            let column = match self.columns.get(nth) {
-                Some(column) if column.axis == axis => nth,
-                _ => match self.columns.iter().position(|column| column.axis == axis) {
-                    Some(known) => known,
-                    None => {
-                        self.columns.push(Column::new(axis));
-                        place.push(DEFAULT);
-                        self.columns.len() - 1
-                    }
-                },
+            let is_it = |column: &Column| column.axis == axis;
+            let known = if self.columns.get(nth).is_some_and(is_it) {
+                Some(nth)
+            } else {
+                self.columns.iter().position(is_it)
             };
+            let column = known.unwrap_or_else(|| {
+                self.columns.push(Column::new(axis));
+                place.push(DEFAULT);
+                self.columns.len() - 1
+            });
             place[column] = self.columns[column].number(value);
         }
         self.places.push(place);

@@ -150,13 +150,12 @@ impl Board {
         let mut combinations: Vec<Vec<usize>> = Vec::new();
         let mut repeats: Vec<u32> = Vec::with_capacity(entries.len());
         for (position, (told, place)) in told.iter().zip(&places).enumerate() {
-            let combination = match combination_of.get(place.as_slice()) {
-                Some(&known) => known,
-                None => {
-                    combination_of.insert(place.clone(), combinations.len());
-                    combinations.push(Vec::new());
-                    combinations.len() - 1
-                }
+            let combination = if let Some(&known) = combination_of.get(place.as_slice()) {
+                known
+            } else {
+                combination_of.insert(place.clone(), combinations.len());
+                combinations.push(Vec::new());
+                combinations.len() - 1
             };
             combinations[combination].push(position);
             let counted = combinations[combination].len() as u32;

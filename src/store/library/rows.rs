@@ -251,7 +251,11 @@ impl LegacyColumns {
     }
 }
 
-/// A blank value, or that of a column that is not there, is `Some(None)`.
+/// A blank value, or that of a column that is not there, is `Some(None)`; a wrong one is `None`.
+#[expect(
+    clippy::option_option,
+    reason = "blank and wrong are two things, and `?` takes the wrong"
+)]
 fn value<T: FromStr>(fields: &StringRecord, column: Option<usize>) -> Option<Option<T>> {
     match column.and_then(|column| fields.get(column)) {
         None | Some("") => Some(None),
