@@ -11,10 +11,10 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
-use super::export::{self, Shown};
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use super::reading::{Read, Wanted};
-use super::settings_sheet::Pick;
+use super::{export, live_logs};
+use crate::board::Board;
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
@@ -26,8 +26,6 @@ use crate::plan::{KnownFlags, Plan};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
-use crate::report::document::Format;
-use crate::report::file;
 use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model};
 use crate::settings::{Settings, Var};
 use crate::store;
@@ -75,9 +73,11 @@ pub enum Done {
     Trashed(Result<Trashed, String>),
     Restored(PathBuf, Result<(), String>),
     PickedSetting(Var, PathBuf),
-    Opened(PathBuf, Result<Box<LoadedRun>, String>),
+    Opened(PathBuf, Result<Box<(LoadedRun, Board)>, String>),
     Compare(CompareDone),
     Read(Box<Read>),
+    /// New lines of the running servers' logs.
+    LogLines(Vec<live_logs::Lines>),
     PickedModel(PathBuf),
     PickedResults(PathBuf),
     PickedFile(Var, PathBuf),
@@ -113,7 +113,7 @@ pub(super) type StandIn = Arc<dyn Fn(Plan) -> Started + Send + Sync>;
 
 /// Starts work and hands its results over.
 pub struct Backend {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     tell: Sender<Done>,
     done: Receiver<Done>,
     wake: engine::emitter::Wake,
@@ -202,6 +202,11 @@ impl Backend {
     fn spawn(&self, work: impl Future<Output = Done> + Send + 'static) {
         let window = self.to_window();
         self.runtime.spawn(async move { window.say(work.await) });
+    }
+
+    /// Work that tells the window of itself.
+    pub(super) fn spawn_task(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Work that blocks: files, sensors.
@@ -360,34 +365,15 @@ impl Backend {
         });
     }
 
-    /// A native dialog for a file or folder that a saved setting names; must be called on the UI
-    /// thread.
-    pub fn pick_setting(&self, var: Var, pick: Pick, title: &str) {
-        let dialog = rfd::AsyncFileDialog::new().set_title(title);
-        let window = self.to_window();
-        let tell = move |picked: Option<rfd::FileHandle>| {
-            if let Some(picked) = picked {
-                window.say(Done::PickedSetting(var, picked.path().to_owned()));
-            }
-        };
-        match pick {
-            Pick::File => {
-                let picking = dialog.pick_file();
-                self.runtime.spawn(async move { tell(picking.await) });
-            }
-            Pick::Folder => {
-                let picking = dialog.pick_folder();
-                self.runtime.spawn(async move { tell(picking.await) });
-            }
-        }
-    }
-
     pub fn open_run(&self, path: &Path) {
         let path = path.to_owned();
         self.spawn_blocking(move || {
             let run = library::load(&path);
-            let run = run.map(Box::new).map_err(|error| error.to_string());
-            Done::Opened(path, run)
+            let run = run.map(|run| {
+                let board = Board::of_run(&run);
+                Box::new((run, board))
+            });
+            Done::Opened(path, run.map_err(|error| error.to_string()))
         });
     }
 
@@ -405,98 +391,13 @@ impl Backend {
         });
     }
 
-    /// A native dialog for results files to compare; must be called on the UI thread.
-    pub fn pick_compared(&self) {
-        let picking = rfd::AsyncFileDialog::new()
-            .set_title("Add results to compare")
-            .add_filter("Results", &["csv"])
-            .pick_files();
-        let window = self.to_window();
-        self.runtime.spawn(async move {
-            for file in picking.await.into_iter().flatten() {
-                let path = file.path().to_owned();
-                window.say(Done::Compare(CompareDone::Picked(path)));
-            }
-        });
-    }
-
     /// Reads what lies beside a run's CSV.
     pub fn read(&self, wanted: Wanted) {
         self.spawn_blocking(move || Done::Read(Box::new(wanted.read())));
     }
 
-    /// A native dialog for a model's folder; must be called on the UI thread.
-    pub fn pick_model(&self) {
-        let picking = rfd::AsyncFileDialog::new()
-            .set_title("Choose a model folder")
-            .pick_folder();
-        let window = self.to_window();
-        self.runtime.spawn(async move {
-            if let Some(folder) = picking.await {
-                window.say(Done::PickedModel(folder.path().to_owned()));
-            }
-        });
-    }
-
-    /// A native dialog for a program that a setting names; must be called on the UI thread.
-    pub fn pick_file(&self, var: Var, title: &str) {
-        let picking = rfd::AsyncFileDialog::new().set_title(title).pick_file();
-        let window = self.to_window();
-        self.runtime.spawn(async move {
-            if let Some(file) = picking.await {
-                window.say(Done::PickedFile(var, file.path().to_owned()));
-            }
-        });
-    }
-
-    /// Asks where to, in one of these formats, and writes it; must be called on the UI thread.
-    pub fn export(&self, shown: Shown, folder: Option<&Path>, formats: &[Format]) {
-        let pictures = formats.iter().all(|format| format.is_picture());
-        let word = match &shown.chart {
-            Some(chart) if pictures => chart.word(),
-            _ => "report",
-        };
-        let extension = formats.first().map_or("html", |format| format.extension());
-        let mut dialog = rfd::AsyncFileDialog::new()
-            .set_title(if pictures { "Save picture" } else { "Export" })
-            .set_file_name(file::suggested_name(&shown.csv, word, extension));
-        for format in formats {
-            dialog = dialog.add_filter(format.name(), &[format.extension()]);
-        }
-        if let Some(folder) = folder {
-            dialog = dialog.set_directory(folder);
-        }
-        let saving = dialog.save_file();
-        let window = self.to_window();
-        self.runtime.spawn(async move {
-            let Some(file) = saving.await else { return };
-            let path = file.path().to_owned();
-            tokio::task::spawn_blocking(move || {
-                window.say(Done::Exported(export::carry_out(
-                    &shown.csv,
-                    &path,
-                    shown.chart,
-                )));
-            });
-        });
-    }
-
     pub fn copy_markdown(&self, csv: PathBuf) {
         self.spawn_blocking(move || Done::Markdown(export::markdown(&csv)));
-    }
-
-    /// A native dialog for a results file; must be called on the UI thread.
-    pub fn pick_results(&self) {
-        let picking = rfd::AsyncFileDialog::new()
-            .set_title("Open results")
-            .add_filter("Results", &["csv"])
-            .pick_file();
-        let window = self.to_window();
-        self.runtime.spawn(async move {
-            if let Some(file) = picking.await {
-                window.say(Done::PickedResults(file.path().to_owned()));
-            }
-        });
     }
 }
 

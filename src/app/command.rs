@@ -69,7 +69,7 @@ impl AppCommand {
             ),
             Self::SavePicture => (
                 "Save picture...",
-                "Save the heatmap as it is shown, as PNG at twice its size",
+                "Save the chart that is shown, as PNG at twice its size or as SVG",
                 None,
             ),
             Self::CopyMarkdown => (

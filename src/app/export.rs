@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::containers::menu::MenuButton;
 use egui::{Button, Frame, Margin, Panel, Ui};
-use egui_material_icons::icons::ICON_IOS_SHARE;
 
 use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::results::ResultsPage;
 use super::pages::run::RunView;
-use super::theme::{self, palette, space};
+use super::theme::{palette, space};
 use crate::report::chart::Chart;
 use crate::report::document::{Document, Format, Wanted};
 use crate::report::file::{self, WriteError};
@@ -21,6 +19,8 @@ use crate::store::library;
 pub struct Shown {
     pub csv: PathBuf,
     pub chart: Option<Chart>,
+    /// A picture is to be light on dark, as the window is.
+    pub dark: bool,
 }
 
 /// What becomes of exports.
@@ -39,17 +39,18 @@ pub fn shown(
     page: Page,
     results: &ResultsPage,
     run: Option<&RunView>,
+    dark: bool,
 ) -> Result<Shown, &'static str> {
     let opened = || {
         let (csv, chart) = results.exportable()?;
         let csv = csv.to_owned();
-        Some(Shown { csv, chart })
+        Some(Shown { csv, chart, dark })
     };
     let of_run = || {
         let run = run?;
         let csv = run.csv.clone()?;
         let chart = run.chart();
-        Some(Shown { csv, chart })
+        Some(Shown { csv, chart, dark })
     };
     let found = match page {
         Page::Results => opened(),
@@ -62,49 +63,38 @@ pub fn shown(
     })
 }
 
-/// Buttons of these commands, from right to left in a row that runs so. Gives those that were
-/// clicked. `unavailable` greys them, and says why.
-pub fn buttons(ui: &mut Ui, commands: &[AppCommand], unavailable: Option<&str>) -> Vec<AppCommand> {
-    let mut clicked = Vec::new();
-    for command in commands {
-        let about = command.about();
-        let button = ui
-            .add_enabled(unavailable.is_none(), Button::new(about.text))
-            .on_hover_text(about.tooltip)
-            .on_disabled_hover_text(unavailable.unwrap_or_default());
-        if button.clicked() {
-            clicked.push(*command);
-        }
-    }
-    clicked
-}
-
-/// As [`buttons`], behind one button with an icon: where there is little room.
-pub fn menu(ui: &mut Ui, commands: &[AppCommand], unavailable: Option<&str>) -> Option<AppCommand> {
-    const NAME: &str = "Export and copy";
-    let mut asked = None;
+/// One button with a menu of everything that can be made of the run; gives what was chosen.
+/// `unavailable` greys it, and says why.
+pub fn menu(ui: &mut Ui, unavailable: Option<&str>) -> Option<AppCommand> {
+    let mut chosen = None;
     ui.add_enabled_ui(unavailable.is_none(), |ui| {
-        let icon = theme::icon(ICON_IOS_SHARE, 16.0);
-        let (response, _) = MenuButton::from_button(Button::new(icon)).ui(ui, |ui| {
-            for command in commands {
+        let button = ui.menu_button("Export", |ui| {
+            for command in [
+                AppCommand::Export,
+                AppCommand::SavePicture,
+                AppCommand::CopyMarkdown,
+            ] {
                 let about = command.about();
-                if ui.button(about.text).on_hover_text(about.tooltip).clicked() {
-                    asked = Some(*command);
+                let shortcut = about.shortcut.map(|keys| ui.ctx().format_shortcut(&keys));
+                let line = Button::new(about.text).shortcut_text(shortcut.unwrap_or_default());
+                if ui.add(line).on_hover_text(about.tooltip).clicked() {
+                    chosen = Some(command);
                     ui.close();
                 }
             }
         });
-        response
-            .on_hover_text(NAME)
-            .on_disabled_hover_text(unavailable.unwrap_or_default())
-            .accessible_name(NAME);
+        button
+            .response
+            .on_hover_text("Reports, tables and pictures of this run")
+            .on_disabled_hover_text(unavailable.unwrap_or_default());
     });
-    asked
+    chosen
 }
 
-/// Writes the run of `csv` to `path`, in the format that its name says; without one, as HTML.
+/// Writes what is shown to `path`, in the format that its name says; without one, as HTML.
 /// Gives the path that was written.
-pub fn carry_out(csv: &Path, path: &Path, chart: Option<Chart>) -> Result<PathBuf, String> {
+pub fn carry_out(shown: Shown, path: &Path) -> Result<PathBuf, String> {
+    let Shown { csv, chart, dark } = shown;
     let (path, format, asked) = match (Format::of(path), path.extension()) {
         (Some(format), _) => (path.to_owned(), format, true),
         // A dialog that adds no extension did not ask about the name with one.
@@ -117,16 +107,17 @@ pub fn carry_out(csv: &Path, path: &Path, chart: Option<Chart>) -> Result<PathBu
         }
     };
     let written = |error: WriteError| error.to_string();
-    file::check(&path, csv, asked).map_err(written)?;
-    let run = library::load(csv).map_err(|error| error.to_string())?;
+    file::check(&path, &csv, asked).map_err(written)?;
+    let run = library::load(&csv).map_err(|error| error.to_string())?;
     let wanted = Wanted {
         chart,
+        dark,
         ..Wanted::of(format)
     };
     let bytes = Document::new(&run)
         .render(&wanted)
         .map_err(|error| error.to_string())?;
-    file::write(&path, csv, &bytes, asked).map_err(written)?;
+    file::write(&path, &csv, &bytes, asked).map_err(written)?;
     Ok(path)
 }
 
@@ -141,7 +132,8 @@ pub fn markdown(csv: &Path) -> Result<String, String> {
 
 impl Lab {
     pub(super) fn export(&mut self, command: AppCommand) {
-        let shown = match shown(self.page, &self.results, self.run.as_ref()) {
+        let dark = self.shell.context.theme() == egui::Theme::Dark;
+        let shown = match shown(self.page, &self.results, self.run.as_ref(), dark) {
             Ok(shown) => shown,
             Err(why) => {
                 self.trouble = Some(why.to_owned());
@@ -241,31 +233,33 @@ mod tests {
         let shortcut = AppCommand::Export.about().shortcut.expect("a shortcut");
         assert_eq!(shortcut.logical_key, egui::Key::E);
         assert!(AppCommand::iter().any(|command| command == AppCommand::Export));
-        let nothing = shown(Page::Results, &ResultsPage::default(), None).unwrap_err();
+        let nothing = shown(Page::Results, &ResultsPage::default(), None, false).unwrap_err();
         assert!(
             nothing.contains("Open one on the Results page"),
             "{nothing}"
         );
         let preparing = RunView::new(RunState::new());
-        let why = shown(Page::Run, &ResultsPage::default(), Some(&preparing)).unwrap_err();
+        let why = shown(Page::Run, &ResultsPage::default(), Some(&preparing), false).unwrap_err();
         assert!(why.contains("no file yet"), "{why}");
         let mut harness = Harness::builder()
             .with_context_setup(crate::app::theme::install)
             .build_ui_state(
                 |ui, (why, asked): &mut (Option<&str>, Vec<AppCommand>)| {
-                    asked.extend(buttons(ui, &[AppCommand::Export], *why));
+                    asked.extend(menu(ui, *why));
                 },
                 (Some(nothing), Vec::new()),
             );
         harness.run();
-        let button = harness.get_by_label("Export...");
+        let button = harness.get_by_label("Export");
         assert!(button.accesskit_node().is_disabled());
         button.hover();
         harness.run_steps(20);
         harness.get_by_label(nothing);
         harness.state_mut().0 = None;
         harness.run();
-        harness.get_by_label("Export...").click();
+        harness.get_by_label("Export").click();
+        harness.run();
+        harness.get_by_label_contains("Export...").click();
         harness.run();
         assert_eq!(harness.state().1, [AppCommand::Export]);
     }
@@ -274,27 +268,35 @@ mod tests {
     fn the_opened_run_is_exported_with_its_chart() {
         let mut page = ResultsPage::default();
         page.set_opened(library::load(&sample()).unwrap());
-        let found = shown(Page::Results, &page, None).unwrap();
+        let found = shown(Page::Results, &page, None, true).unwrap();
         assert_eq!(found.csv, sample());
+        assert!(found.dark);
         let board = Board::of_run(&library::load(&sample()).unwrap());
         assert_eq!(found.chart, Chart::heatmap(&board, Layer::Throughput));
         // The Run page has a run of its own, or none.
-        assert!(shown(Page::Run, &page, None).is_err());
+        assert!(shown(Page::Run, &page, None, true).is_err());
     }
 
     #[test]
     fn a_name_says_the_format_and_one_without_is_never_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let png = dir.path().join("a.png");
-        carry_out(&sample(), &png, None).unwrap();
-        carry_out(&sample(), &png, None).expect("the dialog has asked");
-        assert!(std::fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+        let shown = |dark| Shown {
+            csv: sample(),
+            chart: None,
+            dark,
+        };
+        carry_out(shown(false), &png).unwrap();
+        let light = std::fs::read(&png).unwrap();
+        assert!(light.starts_with(b"\x89PNG"));
+        carry_out(shown(true), &png).expect("the dialog has asked");
+        assert_ne!(std::fs::read(&png).unwrap(), light);
         let bare = dir.path().join("b");
-        let written = carry_out(&sample(), &bare, None).unwrap();
+        let written = carry_out(shown(false), &bare).unwrap();
         assert_eq!(written, dir.path().join("b.html"));
-        let error = carry_out(&sample(), &bare, None).unwrap_err();
+        let error = carry_out(shown(false), &bare).unwrap_err();
         assert!(error.contains("there already"), "{error}");
-        let error = carry_out(&sample(), &dir.path().join("c.pdf"), None).unwrap_err();
+        let error = carry_out(shown(false), &dir.path().join("c.pdf")).unwrap_err();
         assert!(error.contains(".html, .md"), "{error}");
         assert!(markdown(&sample()).unwrap().contains("| ---: |"));
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::{Backend, Started};
 use super::command::AppCommand;
 use super::export::Exports;
+use super::live_logs::LiveLogs;
 use super::models_work::ModelsWork;
 use super::pages::compare::ComparePage;
 use super::pages::environment::{self, EnvironmentPage};
@@ -31,7 +32,7 @@ use crate::platform::dirs;
 use crate::settings::{SavedSettings, Settings, Sources, Var};
 
 /// While a run measures, the window is not drawn more often: it shares the GPU with the model.
-const REPAINT_AFTER: Duration = Duration::from_millis(250);
+pub(super) const REPAINT_AFTER: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
 #[strum(serialize_all = "snake_case")]
@@ -60,6 +61,8 @@ pub struct Lab {
     pub(super) form: FormModel,
     pub(super) run: Option<RunView>,
     pub(super) engine: Option<Started>,
+    /// Reads the running servers' logs; they end with the run.
+    pub(super) live_logs: Option<LiveLogs>,
     /// Cancels what is being prepared.
     pub(super) preparing: Option<CancellationToken>,
     pub(super) setting_up: Option<CancellationToken>,
@@ -123,6 +126,7 @@ impl Lab {
             form: FormModel::new(facts(environment, saved), presets, problem),
             run: None,
             engine: None,
+            live_logs: None,
             preparing: None,
             setting_up: None,
             results: ResultsPage::default(),
@@ -224,6 +228,9 @@ impl Lab {
             match started.handle.events.try_recv() {
                 Ok(event) => {
                     view.state.apply(&event);
+                    if let Some(logs) = &mut self.live_logs {
+                        logs.heard(&event);
+                    }
                     heard = true;
                 }
                 Err(tokio::sync::mpsc::error::TryRecvError::Empty) => break,
@@ -333,6 +340,10 @@ impl Lab {
                 run::RunAction::Form(action) => self.form_action(&action),
                 run::RunAction::Command(command) => commands.push(command),
                 run::RunAction::Read(wanted) => self.backend.read(wanted),
+                run::RunAction::CopyText(text) => {
+                    ui.ctx().copy_text(text);
+                    self.shell.toasts.done("Copied");
+                }
             }
         }
         if let Some(asked) = asked {

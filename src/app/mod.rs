@@ -14,6 +14,7 @@ mod cell_detail;
 mod charts;
 pub mod command;
 mod compare;
+mod dialogs;
 mod drop;
 mod export;
 mod filter_focus;
@@ -21,10 +22,14 @@ mod heat;
 mod heat_panel;
 mod lab;
 mod launch;
+mod live_logs;
+mod log_tail;
 mod models_work;
 pub mod pages;
 mod preparing;
 mod reading;
+#[cfg(test)]
+mod repaint_tests;
 pub mod run_state;
 #[cfg(test)]
 mod scenarios;

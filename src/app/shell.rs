@@ -34,7 +34,7 @@ pub(super) const SETTINGS: &str = "settings.json";
 
 /// State of the window that belongs to no page.
 pub(super) struct Shell {
-    context: Context,
+    pub(super) context: Context,
     /// The app's own files; `None` where the user has no home folder.
     data: Option<PathBuf>,
     keeper: Keeper,
@@ -257,7 +257,7 @@ impl Lab {
                 no("A run is going on. The welcome is back when it has ended.")
             }
             AppCommand::Export | AppCommand::SavePicture | AppCommand::CopyMarkdown => {
-                let shown = export::shown(self.page, &self.results, self.run.as_ref());
+                let shown = export::shown(self.page, &self.results, self.run.as_ref(), false);
                 shown.map(|_| ()).map_err(Cow::Borrowed)
             }
             AppCommand::CopySelection if self.selection_text().is_none() => {
@@ -293,7 +293,7 @@ impl Lab {
             }
             AppCommand::Filter => {
                 if let (Page::Run, Some(run)) = (self.page, &mut self.run) {
-                    run.show_log();
+                    run.show_filter();
                 }
                 filter_focus::ask(&self.shell.context);
             }
@@ -333,14 +333,27 @@ impl Lab {
             self.shell.toasts.refuse(why);
         }
         if let Some(model) = dropped.model {
-            self.open(&model);
+            if self.page == Page::Models {
+                self.open(&model);
+            } else {
+                self.set_model(&model);
+            }
             let name = model.file_name().unwrap_or_default().display().to_string();
-            let text = format!("{name} is the model of the next run");
-            self.shell.toasts.done(text);
+            if self.page == Page::Run {
+                let text = format!("{name} is the model of the next run");
+                self.shell.toasts.done(text);
+            }
         }
         let count = dropped.results.len();
         for path in &dropped.results {
             self.shell.remember(path);
+        }
+        if self.page == Page::Compare {
+            for path in &dropped.results {
+                self.add_to_compare(path);
+            }
+            self.list_runs();
+            return;
         }
         if let Some(first) = dropped.results.first() {
             self.open(first);

@@ -3,12 +3,13 @@
 use egui::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::Done;
+use super::backend::{Done, Started};
 use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::environment::EnvironmentAction;
 use super::pages::results::ResultsAction;
 use super::pages::run::form::FormAction;
+use super::reading::Read;
 use super::run_state::LogSource;
 use crate::engine::command::EngineCommand;
 use crate::session::SessionError;
@@ -155,6 +156,7 @@ impl Lab {
             return;
         }
         let cancel = CancellationToken::new();
+        self.live_logs = Some(self.backend.follow_logs(csv, true));
         self.backend.resume(self.settings(), csv, cancel.clone());
         self.preparing = Some(cancel);
         self.shell.resuming = Some(csv.to_owned());
@@ -163,6 +165,7 @@ impl Lab {
 
     /// The run has ended: the engine's thread is waited for, the library read anew.
     pub(super) fn finish_run(&mut self) {
+        self.live_logs = None;
         if let Some(started) = self.engine.take() {
             let csv = started.csv.clone();
             // Its servers are gone already when it says that it has ended.
@@ -178,6 +181,43 @@ impl Lab {
             view.state.log_line(LogSource::App, text);
             view.update();
         }
+    }
+
+    fn started(&mut self, outcome: Result<Box<Started>, SessionError>) {
+        self.preparing = None;
+        let outcome = match outcome {
+            Ok(started) => {
+                if let Some(view) = &mut self.run {
+                    view.csv = Some(started.csv.clone());
+                }
+                if self.live_logs.is_none() {
+                    self.live_logs = Some(self.backend.follow_logs(&started.csv, false));
+                }
+                self.engine = Some(*started);
+                Ok(())
+            }
+            Err(error) => {
+                self.run = None;
+                self.live_logs = None;
+                Err(match error {
+                    SessionError::Cancelled => None,
+                    other => Some(other.to_string()),
+                })
+            }
+        };
+        self.end_preparing(outcome);
+        self.set_busy();
+        self.look();
+    }
+
+    /// What was read beside a CSV belongs to whichever page shows that run.
+    fn take_read(&mut self, read: Read) {
+        if let Some(view) = &mut self.run
+            && view.csv.as_deref() == Some(read.csv())
+        {
+            view.take(&read);
+        }
+        self.results.take(read);
     }
 
     pub(super) fn take(&mut self, done: Done) {
@@ -202,28 +242,7 @@ impl Lab {
                     self.say(&format!("synthetic:{name} was made, {}", progress.total));
                 }
             }
-            Done::Started(outcome) => {
-                self.preparing = None;
-                let outcome = match outcome {
-                    Ok(started) => {
-                        if let Some(view) = &mut self.run {
-                            view.csv = Some(started.csv.clone());
-                        }
-                        self.engine = Some(*started);
-                        Ok(())
-                    }
-                    Err(error) => {
-                        self.run = None;
-                        Err(match error {
-                            SessionError::Cancelled => None,
-                            other => Some(other.to_string()),
-                        })
-                    }
-                };
-                self.end_preparing(outcome);
-                self.set_busy();
-                self.look();
-            }
+            Done::Started(outcome) => self.started(outcome),
             Done::SetUp(outcome) => {
                 self.setting_up = None;
                 self.environment.setup.finish(match outcome {
@@ -271,19 +290,19 @@ impl Lab {
             Done::Exported(outcome) => self.exported(outcome),
             Done::Markdown(outcome) => self.copied(outcome),
             Done::Opened(path, run) => match run {
-                Ok(run) => {
-                    self.results.set_opened(*run);
+                Ok(opened) => {
+                    let (run, board) = *opened;
+                    self.results.set_prepared(run, board);
                     self.results.set_layer(self.shell.layer);
                 }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
-            Done::Read(read) => {
-                match &mut self.run {
-                    Some(view) if view.csv.as_deref() == Some(read.csv()) => view.take(&read),
-                    _ => {}
+            Done::LogLines(lines) => {
+                if let Some(view) = &mut self.run {
+                    view.log_lines(&lines);
                 }
-                self.results.take(*read);
             }
+            Done::Read(read) => self.take_read(*read),
             Done::PickedFile(var, path) => {
                 self.form.set(var, &path.to_string_lossy());
                 self.look();

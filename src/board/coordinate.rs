@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{DimensionValues, Draft};
+use super::DimensionValues;
 use crate::plan::{Axis, Cell};
 use crate::store::row::CellRow;
 
@@ -122,48 +122,117 @@ fn built_in(values: [Option<u32>; 6]) -> Vec<(Axis, Coordinate)> {
         .collect()
 }
 
-/// The dimensions of these cells without the repeat, and each cell's place on them. A dimension
-/// that no cell has a value on is left out.
-pub(super) fn dimensions(drafts: &[Draft]) -> (Vec<DimensionValues>, Vec<Vec<u32>>) {
-    let mut numbers: HashMap<&Axis, usize> = HashMap::new();
-    let mut columns: Vec<(&Axis, Vec<&Coordinate>)> = Vec::new();
-    for (position, draft) in drafts.iter().enumerate() {
-        for (axis, value) in &draft.axes {
-            let number = *numbers.entry(axis).or_insert_with(|| {
-                columns.push((axis, Vec::with_capacity(drafts.len())));
-                columns.len() - 1
+/// The dimensions of cells, gathered cell by cell: a long run's coordinates are never all held.
+#[derive(Default)]
+pub(super) struct Gathered {
+    columns: Vec<Column>,
+    /// Per cell, its value's number in each column; a cell that came before a column is shorter.
+    places: Vec<Vec<u32>>,
+}
+
+struct Column {
+    axis: Axis,
+    /// Values in the order in which they were first seen, the default before all.
+    values: Vec<Coordinate>,
+    numbers: HashMap<Coordinate, u32>,
+    /// Neighbours often share a value.
+    last: u32,
+}
+
+/// Of [`Coordinate::Default`], in every column.
+const DEFAULT: u32 = 0;
+
+impl Column {
+    fn new(axis: Axis) -> Self {
+        Self {
+            axis,
+            values: vec![Coordinate::Default],
+            numbers: HashMap::from([(Coordinate::Default, DEFAULT)]),
+            last: DEFAULT,
+        }
+    }
+
+    fn number(&mut self, value: Coordinate) -> u32 {
+        if self.values[self.last as usize] != value {
+            self.last = match self.numbers.get(&value) {
+                Some(&number) => number,
+                None => {
+                    let number = self.values.len() as u32;
+                    self.values.push(value.clone());
+                    self.numbers.insert(value, number);
+                    number
+                }
+            };
+        }
+        self.last
+    }
+}
+
+impl Gathered {
+    pub fn push(&mut self, axes: Vec<(Axis, Coordinate)>) {
+        // One more for the repeat, which comes last.
+        let mut place = Vec::with_capacity(self.columns.len().max(axes.len()) + 1);
+        place.resize(self.columns.len(), DEFAULT);
+        for (nth, (axis, value)) in axes.into_iter().enumerate() {
+            // Nearly always in the same order.
+            let column = match self.columns.get(nth) {
+                Some(column) if column.axis == axis => nth,
+                _ => match self.columns.iter().position(|column| column.axis == axis) {
+                    Some(known) => known,
+                    None => {
+                        self.columns.push(Column::new(axis));
+                        place.push(DEFAULT);
+                        self.columns.len() - 1
+                    }
+                },
+            };
+            place[column] = self.columns[column].number(value);
+        }
+        self.places.push(place);
+    }
+
+    /// The dimensions without the repeat, and each cell's place on them. A dimension that no cell
+    /// has a value on is left out.
+    pub fn finish(self) -> (Vec<DimensionValues>, Vec<Vec<u32>>) {
+        let Self {
+            columns,
+            mut places,
+        } = self;
+        let mut used: Vec<Vec<bool>> = columns
+            .iter()
+            .map(|column| vec![false; column.values.len()])
+            .collect();
+        for place in &mut places {
+            place.resize(columns.len(), DEFAULT);
+            for (used, number) in used.iter_mut().zip(place) {
+                used[*number as usize] = true;
+            }
+        }
+        let mut dimensions = Vec::new();
+        // Per column that stays: where it stood, and each number's place among the sorted values.
+        let mut kept: Vec<(usize, Vec<u32>)> = Vec::new();
+        for (nth, (column, used)) in columns.into_iter().zip(used).enumerate() {
+            let mut order: Vec<usize> = (0..used.len()).filter(|&number| used[number]).collect();
+            if order.iter().all(|&number| number == DEFAULT as usize) {
+                continue;
+            }
+            order.sort_by(|&a, &b| column.values[a].cmp(&column.values[b]));
+            let mut ranks = vec![0; used.len()];
+            for (rank, &number) in order.iter().enumerate() {
+                ranks[number] = rank as u32;
+            }
+            kept.push((nth, ranks));
+            dimensions.push(DimensionValues {
+                dimension: Dimension::Axis(column.axis),
+                values: order.iter().map(|&n| column.values[n].clone()).collect(),
             });
-            let column = &mut columns[number].1;
-            column.resize(position, &Coordinate::Default);
-            column.push(value);
         }
+        for place in &mut places {
+            for (to, (from, ranks)) in kept.iter().enumerate() {
+                place[to] = ranks[place[*from] as usize];
+            }
+            place.truncate(kept.len());
+        }
+        (dimensions, places)
     }
-    let mut dimensions = Vec::new();
-    let mut places = vec![Vec::with_capacity(columns.len() + 1); drafts.len()];
-    for (axis, mut column) in columns {
-        column.resize(drafts.len(), &Coordinate::Default);
-        let values = distinct(column.iter().copied());
-        if values == [Coordinate::Default] {
-            continue;
-        }
-        for (place, value) in places.iter_mut().zip(column) {
-            place.push(position(&values, value));
-        }
-        dimensions.push(DimensionValues {
-            dimension: Dimension::Axis(axis.clone()),
-            values,
-        });
-    }
-    (dimensions, places)
-}
-
-/// In ascending order.
-pub(super) fn distinct<'a>(values: impl Iterator<Item = &'a Coordinate>) -> Vec<Coordinate> {
-    let seen: std::collections::BTreeSet<&Coordinate> = values.collect();
-    seen.into_iter().cloned().collect()
-}
-
-/// Where a value stands among those of [`distinct`].
-pub(super) fn position(values: &[Coordinate], value: &Coordinate) -> u32 {
-    values.binary_search(value).unwrap_or_else(|next| next) as u32
 }

@@ -114,18 +114,18 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
-        cell: u32,
-        places: Vec<u32>,
-        state: CellState,
-        row: Option<Arc<CellRow>>,
-    ) -> Self {
+    pub(super) fn new(cell: u32, state: CellState, row: Option<Arc<CellRow>>) -> Self {
         Self {
             cell,
             state,
             row,
-            places,
+            places: Vec::new(),
         }
+    }
+
+    /// Known only once all cells are.
+    pub(super) fn set_places(&mut self, places: Vec<u32>) {
+        self.places = places;
     }
 
     pub(super) fn places(&self) -> &[u32] {

@@ -59,6 +59,7 @@ pub struct Board {
     entries: Vec<Entry>,
     /// Positions of the entries that differ in nothing but their repeat, in order of appearance.
     combinations: Vec<Vec<usize>>,
+    layers: Vec<Layer>,
     best: Option<(usize, Best)>,
 }
 
@@ -89,7 +90,7 @@ impl Board {
                 row,
             }
         });
-        Self::of(drafts.collect())
+        Self::of(drafts)
     }
 
     /// The rows of a file without a plan. Rows that repeat a combination are its repeats.
@@ -101,19 +102,19 @@ impl Board {
             state: CellState::of_row(row),
             row: Some(Arc::clone(row)),
         });
-        Self::of(drafts.collect())
+        Self::of(drafts)
     }
 
     /// A run from disk: every cell of its plan, or the rows alone where there is no plan or the
     /// rows do not belong to it.
     pub fn of_run(run: &LoadedRun) -> Self {
-        let rows: Vec<Arc<CellRow>> = run.rows.clone();
+        let rows = &run.rows;
         let Some(metadata) = &run.metadata else {
-            return Self::of_rows(&rows);
+            return Self::of_rows(rows);
         };
         let cells = &metadata.plan.cells;
         let mut by_cell: HashMap<u32, &Arc<CellRow>> = HashMap::new();
-        for row in &rows {
+        for row in rows {
             by_cell.entry(row.cell).or_insert(row);
         }
         let matched = cells
@@ -125,7 +126,7 @@ impl Board {
             })
             .count();
         if matched < by_cell.len() {
-            return Self::of_rows(&rows);
+            return Self::of_rows(rows);
         }
         Self::of_plan(cells, |position| {
             match by_cell.get(&cells[position].index) {
@@ -135,36 +136,47 @@ impl Board {
         })
     }
 
-    fn of(drafts: Vec<Draft>) -> Self {
-        let (mut dimensions, mut places) = coordinate::dimensions(&drafts);
+    fn of(drafts: impl Iterator<Item = Draft>) -> Self {
+        let mut gathered = coordinate::Gathered::default();
+        let mut entries: Vec<Entry> = Vec::with_capacity(drafts.size_hint().0);
+        let mut told: Vec<Option<u32>> = Vec::with_capacity(drafts.size_hint().0);
+        for draft in drafts {
+            gathered.push(draft.axes);
+            told.push(draft.repeat);
+            entries.push(Entry::new(draft.cell, draft.state, draft.row));
+        }
+        let (mut dimensions, places) = gathered.finish();
         let mut combination_of: HashMap<Vec<u32>, usize> = HashMap::new();
         let mut combinations: Vec<Vec<usize>> = Vec::new();
-        let mut repeats: Vec<Coordinate> = Vec::with_capacity(drafts.len());
-        for (position, (draft, place)) in drafts.iter().zip(&places).enumerate() {
-            let next = combinations.len();
-            let combination = *combination_of.entry(place.clone()).or_insert(next);
-            if combination == next {
-                combinations.push(Vec::new());
-            }
+        let mut repeats: Vec<u32> = Vec::with_capacity(entries.len());
+        for (position, (told, place)) in told.iter().zip(&places).enumerate() {
+            let combination = match combination_of.get(place.as_slice()) {
+                Some(&known) => known,
+                None => {
+                    combination_of.insert(place.clone(), combinations.len());
+                    combinations.push(Vec::new());
+                    combinations.len() - 1
+                }
+            };
             combinations[combination].push(position);
             let counted = combinations[combination].len() as u32;
-            let number = draft.repeat.unwrap_or(counted);
-            repeats.push(Coordinate::Number(u64::from(number)));
+            repeats.push(told.unwrap_or(counted));
         }
-        let repeat_values = coordinate::distinct(repeats.iter());
-        for (place, repeat) in places.iter_mut().zip(&repeats) {
-            place.push(coordinate::position(&repeat_values, repeat));
+        let mut repeat_values = repeats.clone();
+        repeat_values.sort_unstable();
+        repeat_values.dedup();
+        for ((entry, mut place), repeat) in entries.iter_mut().zip(places).zip(&repeats) {
+            let (Ok(at) | Err(at)) = repeat_values.binary_search(repeat);
+            place.push(at as u32);
+            entry.set_places(place);
         }
+        let number = |repeat: u32| Coordinate::Number(u64::from(repeat));
         dimensions.push(DimensionValues {
             dimension: Dimension::Repeat,
-            values: repeat_values,
+            values: repeat_values.into_iter().map(number).collect(),
         });
-        let entries = drafts
-            .into_iter()
-            .zip(places)
-            .map(|(draft, places)| Entry::new(draft.cell, places, draft.state, draft.row))
-            .collect();
         let mut board = Self {
+            layers: layers(&entries),
             dimensions,
             entries,
             combinations,
@@ -257,13 +269,7 @@ impl Board {
 
     /// Layers of which at least one cell has a figure, in their own order.
     pub fn layers(&self) -> Vec<Layer> {
-        Layer::iter()
-            .filter(|layer| {
-                self.entries
-                    .iter()
-                    .any(|entry| entry.value(*layer).is_some())
-            })
-            .collect()
+        self.layers.clone()
     }
 
     /// What sets this cell apart: "concurrency 8, decode concurrency 32, repeat 2". Where nothing
@@ -346,6 +352,18 @@ impl Board {
         let y = pick(&DOWN, Some(&x)).unwrap_or(Dimension::Repeat);
         Some((x, y))
     }
+}
+
+/// Found in one pass: rows lie scattered in memory, and a long file has many.
+fn layers(entries: &[Entry]) -> Vec<Layer> {
+    let mut missing: Vec<Layer> = Layer::iter().collect();
+    for entry in entries {
+        missing.retain(|layer| entry.value(*layer).is_none());
+        if missing.is_empty() {
+            break;
+        }
+    }
+    Layer::iter().filter(|l| !missing.contains(l)).collect()
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::models::discover::DEFAULT_DEPTH;
+use crate::models::discover::{DEFAULT_DEPTH, cached_snapshot};
 use crate::models::synthetic::{self, FloatType, Progress, Shape};
-use crate::models::{Description, ModelError, Places, describe, discover};
+use crate::models::{Description, ModelError, Parameters, Places, describe, discover, recommended};
 use crate::settings::Var;
 use crate::units::{Bytes, Secs};
 
@@ -102,7 +102,8 @@ fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
             .int(Var::ModelSearchDepth)
             .map(|depth| depth as usize))
         .unwrap_or(DEFAULT_DEPTH);
-    let models: Vec<(String, Description)> = discover(&Places::usual(&folders, depth))
+    let places = Places::usual(&folders, depth);
+    let models: Vec<(String, Description)> = discover(&places)
         .into_iter()
         .map(|found| (found.label, describe(&found.path)))
         .collect();
@@ -111,15 +112,42 @@ fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
             "no models found; `models make synthetic:tiny` makes one, and a run with \
              --model org/name downloads one"
         );
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        show!("{}", table(&models).trim_end());
+        show!("");
     }
-    show!("{}", table(&models).trim_end());
+    show!("{}", recommended_table(&places).trim_end());
     for (label, model) in &models {
         for problem in &model.problems {
             say!("{label}: {problem}");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Models worth starting with, smallest first: how large they are, and where they are on this disk.
+fn recommended_table(places: &Places) -> String {
+    let rows = recommended().iter().map(|one| {
+        let here = cached_snapshot(&one.repo, &places.hub_caches);
+        let (size, place) = match here {
+            Some(folder) => (describe(&folder).size.to_string(), "yes".to_owned()),
+            None => (
+                format!("about {}", one.approximate_download()),
+                "no".to_owned(),
+            ),
+        };
+        let parameters = Parameters(one.parameters).to_string();
+        [
+            one.repo.clone(),
+            one.class.to_string(),
+            parameters,
+            size,
+            place,
+        ]
+    });
+    let head = ["recommended", "class", "parameters", "size", "on disk"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = [head].into_iter().chain(rows).collect();
+    aligned(&rows, [false, false, true, true, false])
 }
 
 /// Columns as wide as their widest entry; the path last, where its length disturbs nobody.
@@ -152,7 +180,12 @@ fn table(models: &[(String, Description)]) -> String {
             model.folder.display().to_string(),
         ]);
     }
-    let widths: [usize; 8] = std::array::from_fn(|column| {
+    aligned(&rows, RIGHT)
+}
+
+/// Rows as lines, columns parted by two spaces; those that are `right` have their text there.
+fn aligned<const N: usize>(rows: &[[String; N]], right: [bool; N]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|column| {
         rows.iter()
             .map(|row| row[column].chars().count())
             .max()
@@ -161,7 +194,7 @@ fn table(models: &[(String, Description)]) -> String {
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for ((cell, width), right) in row.iter().zip(widths).zip(RIGHT) {
+        for ((cell, width), right) in row.iter().zip(widths).zip(right) {
             let written = if right {
                 write!(line, "{cell:>width$}  ")
             } else {
@@ -307,6 +340,21 @@ mod tests {
             column(lines[0], "bits")
         );
         assert!(lines[1].contains("  107 K  "), "{text}");
+    }
+
+    #[test]
+    fn recommended_models_are_listed_with_their_size_and_whether_they_are_here() {
+        let text = recommended_table(&Places::default());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), recommended().len() + 1);
+        let first = &recommended()[0];
+        assert!(lines[1].starts_with(&first.repo), "{text}");
+        let size = format!("about {}", first.approximate_download());
+        assert!(lines[1].contains(&size), "{text}");
+        assert!(
+            lines.iter().skip(1).all(|line| line.ends_with("  no")),
+            "{text}"
+        );
     }
 
     #[test]

@@ -31,6 +31,8 @@ fn of_rows(name: &str, origin: Origin, rows: Vec<CellRow>) -> Arc<ComparedRun> {
         kind: None,
         origin,
         rows: rows.into_iter().map(Arc::new).collect(),
+        table: Arc::default(),
+        table_rows: Vec::new(),
         metadata: None,
         damaged: Vec::new(),
         damaged_lines: 0,

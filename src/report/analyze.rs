@@ -164,7 +164,7 @@ impl Key<'_> {
 
 /// Row numbers in the order asked for; equal rows keep the file's order, as Python's sort does in
 /// both directions.
-fn sorted_rows(table: &Table, column: usize, order: Order) -> Vec<usize> {
+pub fn sorted_rows(table: &Table, column: usize, order: Order) -> Vec<usize> {
     let mut keyed: Vec<(Key<'_>, usize)> = (0..table.len())
         .map(|row| {
             let text = cell(table, row, column);

@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 pub use facts::{Fact, date_text};
+use rows::Typed;
 
 use super::error::StoreError;
 use super::note::RunNote;
@@ -21,6 +22,7 @@ use super::read::{self, Damage, Opened, Origin};
 use super::row::CellRow;
 use super::run_files::{RunFiles, folder_name};
 use super::sidecar::{Metadata, Sidecar};
+use super::table::Table;
 use crate::engine::event::RunEnd;
 use crate::plan::RunKind;
 use strum::IntoEnumIterator as _;
@@ -70,6 +72,10 @@ pub struct LoadedRun {
     /// In the file's order. Other labs' rows are brought to our columns: what their format does
     /// not have is `None`, or 0 where a column cannot be blank.
     pub rows: Vec<Arc<CellRow>>,
+    /// The file as it is, with columns that are not ours; empty for a file too long to be kept twice.
+    pub table: Arc<Table>,
+    /// Per row of `rows`, its position in `table`.
+    pub table_rows: Vec<usize>,
     /// `None` where there is no sidecar, or none that can be read.
     pub metadata: Option<Box<Metadata>>,
     /// Lines that are no rows; at most the first thousand.
@@ -272,19 +278,18 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         path.to_owned()
     };
     let (metadata, sidecar_problem) = metadata(&path);
-    let opened = match read::open(&path) {
-        Ok(opened) => Some(opened),
+    let read = match rows::read(&path) {
+        Ok(read) => Some(read),
         Err(StoreError::Empty { .. }) if metadata.is_some() => None,
         Err(error) => return Err(error),
     };
-    let origin = opened.as_ref().map_or(Origin::Ours, |o| o.origin);
-    let (rows, mut damaged) = opened.as_ref().map(rows::typed).unwrap_or_default();
-    let untyped = damaged.len() as u64;
-    let damaged_lines = opened.as_ref().map_or(0, |o| o.damaged_lines) + untyped;
-    if let Some(opened) = &opened {
-        damaged.extend(opened.damaged.iter().cloned());
-        damaged.sort_by_key(|damage| damage.line);
-    }
+    let Typed {
+        origin,
+        rows,
+        damaged,
+        damaged_lines,
+    } = read.unwrap_or_default();
+    let (table, table_rows) = rows::text(&path);
     let mut problems: Vec<String> = sidecar_problem.into_iter().collect();
     if origin == Origin::Other {
         problems.push(NOT_KNOWN.to_owned());
@@ -304,6 +309,8 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         path,
         origin,
         rows,
+        table: Arc::new(table),
+        table_rows,
         metadata,
         damaged,
         damaged_lines,

@@ -16,7 +16,7 @@ use super::table::Table;
 /// swallow the rest of the file.
 const MAX_RECORD_LINES: usize = 200;
 /// Damaged lines that are described; more are only counted.
-const MAX_DESCRIBED: usize = 1000;
+pub(super) const MAX_DESCRIBED: usize = 1000;
 
 /// Who wrote a file, told by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
@@ -155,6 +155,28 @@ impl Opened {
 /// # Errors
 /// The file cannot be read, is empty, or is not text.
 pub fn open(path: &Path) -> Result<Opened, StoreError> {
+    walk(path, |opened, record, file_bytes| {
+        opened.take(&record, file_bytes)
+    })
+}
+
+/// As [`open`], but hands every record to `take`, which judges it with [`Format::fault`], instead
+/// of keeping it in the table.
+pub(super) fn each(
+    path: &Path,
+    mut take: impl FnMut(&Opened, Record),
+) -> Result<Opened, StoreError> {
+    walk(path, |opened, record, _| {
+        take(opened, record);
+        Ok(())
+    })
+}
+
+/// Reads all lines; `take` gets the records with the file's length in bytes.
+fn walk(
+    path: &Path,
+    mut take: impl FnMut(&mut Opened, Record, usize) -> Result<(), Damage>,
+) -> Result<Opened, StoreError> {
     let io = || StoreError::io("read", path);
     let file = File::open(path).map_err(StoreError::io("open", path))?;
     let about = file.metadata().map_err(io())?;
@@ -179,7 +201,7 @@ pub fn open(path: &Path) -> Result<Opened, StoreError> {
     let mut opened = Opened::new(path, header);
     while let Some(parsed) = records.next().map_err(io())? {
         let taken = match parsed {
-            Parsed::Record(record) => opened.take(&record, about.len() as usize),
+            Parsed::Record(record) => take(&mut opened, record, about.len() as usize),
             Parsed::Damaged(damage) => Err(damage),
         };
         if let Err(damage) = taken {
@@ -192,7 +214,31 @@ pub fn open(path: &Path) -> Result<Opened, StoreError> {
     Ok(opened)
 }
 
+/// What a file's header says of its rows.
+#[derive(Debug, Clone)]
+pub(super) struct Format {
+    pub origin: Origin,
+    pub header: StringRecord,
+    numeric: Vec<bool>,
+}
+
+impl Format {
+    /// Why a record is no row of this file; `None` for a good one.
+    pub fn fault(&self, record: &Record) -> Option<String> {
+        let columns = self.header.iter();
+        fault(self.origin, columns, &self.numeric, record)
+    }
+}
+
 impl Opened {
+    pub(super) fn format(&self) -> Format {
+        Format {
+            origin: self.origin,
+            header: self.table.header().into(),
+            numeric: self.numeric.clone(),
+        }
+    }
+
     fn new(path: &Path, header: Vec<String>) -> Self {
         let origin = Origin::of(&header);
         Self {
@@ -211,7 +257,8 @@ impl Opened {
             line: record.line,
             what,
         };
-        if let Some(what) = self.fault(record) {
+        let header = self.table.header().iter().map(String::as_str);
+        if let Some(what) = fault(self.origin, header, &self.numeric, record) {
             return Err(damage(what));
         }
         if self.table.is_empty() {
@@ -220,35 +267,36 @@ impl Opened {
         let pushed = self.table.push(&record.fields);
         pushed.map_err(|e| damage(e.to_string()))
     }
-
-    /// Why a record is no row of this file; `None` for a good one.
-    fn fault(&self, record: &Record) -> Option<String> {
-        let fields = &record.fields;
-        let columns = self.table.header().len();
-        if record.cut_off && (self.origin == Origin::Ours || fields.len() != columns) {
-            return Some("cut off: the line has no end".to_owned());
-        }
-        if fields.len() != columns {
-            return Some(format!("{} values for {columns} columns", fields.len()));
-        }
-        let wrong = fields
-            .iter()
-            .zip(&self.numeric)
-            .position(|(value, numeric)| {
-                *numeric && !value.is_empty() && value.trim().parse::<f64>().is_err()
-            })?;
-        Some(format!(
-            "{} is not a number: {:?}",
-            self.table.header()[wrong],
-            fields.get(wrong).unwrap_or_default()
-        ))
-    }
 }
 
-struct Record {
-    fields: StringRecord,
+fn fault<'a>(
+    origin: Origin,
+    mut header: impl Iterator<Item = &'a str>,
+    numeric: &[bool],
+    record: &Record,
+) -> Option<String> {
+    let fields = &record.fields;
+    let columns = numeric.len();
+    if record.cut_off && (origin == Origin::Ours || fields.len() != columns) {
+        return Some("cut off: the line has no end".to_owned());
+    }
+    if fields.len() != columns {
+        return Some(format!("{} values for {columns} columns", fields.len()));
+    }
+    let wrong = fields.iter().zip(numeric).position(|(value, numeric)| {
+        *numeric && !value.is_empty() && value.trim().parse::<f64>().is_err()
+    })?;
+    Some(format!(
+        "{} is not a number: {:?}",
+        header.nth(wrong).unwrap_or_default(),
+        fields.get(wrong).unwrap_or_default()
+    ))
+}
+
+pub(super) struct Record {
+    pub fields: StringRecord,
     /// The line it starts on.
-    line: u64,
+    pub line: u64,
     /// Its length in the file.
     bytes: usize,
     /// The file ends within its last line.

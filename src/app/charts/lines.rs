@@ -9,6 +9,7 @@ use egui_plot::{
 use crate::app::heat_panel::choose;
 use crate::app::theme::{self, Palette, font, palette, space};
 use crate::board::{Board, Dimension, Layer, LinesView, RunLine};
+use crate::report::chart::Chart;
 
 /// More lines than this cannot be told apart; the best ones are drawn.
 const MOST_LINES: usize = 18;
@@ -68,6 +69,13 @@ impl Default for LinesPanel {
 }
 
 impl LinesPanel {
+    /// What is shown, to be drawn as a picture; `None` of a board without cells.
+    pub fn chart(&self) -> Option<Chart> {
+        let x = self.x.clone()?;
+        let layer = self.layer;
+        Some(Chart::Lines { x, layer })
+    }
+
     /// Takes a board that is new or has changed.
     pub fn update(&mut self, board: &Board) {
         self.dimensions = board

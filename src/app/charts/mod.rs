@@ -52,7 +52,12 @@ fn plot<'a>(
         .show_background(false)
         .show_crosshair(false)
         .x_grid_spacer(x_marks)
-        .y_grid_spacer(|grid| marks(&grid, round_step(4.0 * grid.base_step_size)))
+        .y_grid_spacer(|grid| {
+            // No figure is below zero: the margin there needs no tick.
+            let mut marks = marks(&grid, round_step(4.0 * grid.base_step_size));
+            marks.retain(|mark| mark.value >= 0.0);
+            marks
+        })
         .grid_color(palette.hairline)
         .grid_fade(0.0)
         .label_formatter(|_| None)

@@ -9,6 +9,7 @@ use crate::app::theme::{self, font, palette, space};
 use crate::app::widgets::short_figure;
 use crate::app::widgets::time_plot::{marks, round_step};
 use crate::board::{Board, Layer};
+use crate::report::chart::Chart;
 
 const LATENCIES: [Layer; 4] = [
     Layer::TtftP50,
@@ -61,6 +62,12 @@ impl Default for ParetoPanel {
 }
 
 impl ParetoPanel {
+    /// What is shown, to be drawn as a picture; `None` where no latency was measured.
+    pub fn chart(&self) -> Option<Chart> {
+        let latency = self.latency;
+        (!self.points.is_empty()).then_some(Chart::Pareto { latency })
+    }
+
     /// Takes a board that is new or has changed.
     pub fn update(&mut self, board: &Board) {
         let layers = board.layers();

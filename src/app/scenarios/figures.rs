@@ -133,9 +133,9 @@ fn a_run_that_was_watched_is_exported_with_its_figures() {
     for name in ["saved.html", "saved.csv"] {
         let to = dir.path().join(name);
         let lab = window.state();
-        let shown = export::shown(lab.page, &lab.results, lab.run.as_ref()).expect("a run");
+        let shown = export::shown(lab.page, &lab.results, lab.run.as_ref(), false).expect("a run");
         assert_eq!(shown.csv, script.csv());
-        let written = export::carry_out(&shown.csv, &to, shown.chart);
+        let written = export::carry_out(shown, &to);
         window.state_mut().take(Done::Exported(written));
         shows(&mut window, &format!("Saved {name}"));
         let text = fs::read_to_string(&to).expect("a file");

@@ -90,17 +90,36 @@ impl Desktop {
             .env("XDG_RUNTIME_DIR", self.runtime.path())
     }
 
-    /// What the display shows, as `<pictures>/<name>.png`.
-    pub fn picture(&self, name: &str) -> Result<(), Failed> {
+    /// What the display shows once two looks at it are alike (or after two seconds of a display
+    /// that goes on changing), as `<pictures>/<name>.png`. A click is drawn a frame or two after
+    /// the accessibility bus tells of it.
+    pub fn settled_picture(&self, name: &str) -> Result<(), Failed> {
         let file = self.pictures.join(format!("{name}.png"));
+        let mut before = self.picture(&file)?;
+        for _ in 0..8 {
+            // The display is another program's: it tells nothing of when it is done.
+            std::thread::sleep(Duration::from_millis(250));
+            let now = self.picture(&file)?;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
+    }
+
+    /// Writes a picture, and gives its pixels.
+    fn picture(&self, file: &Path) -> Result<Vec<u8>, Failed> {
         let taken = Command::new("import")
             .args(["-display", &self.display, "-window", "root"])
-            .arg(&file)
+            // Without the time of taking, equal pixels are equal files.
+            .args(["-define", "png:exclude-chunks=date,time"])
+            .arg(file)
             .status()?;
         if !taken.success() {
             return Err(format!("no picture of the display was taken: {taken}").into());
         }
-        Ok(())
+        Ok(std::fs::read(file)?)
     }
 }
 

@@ -1,19 +1,24 @@
-//! A table of a board's cells, sorted by any column. Sorting happens on a click, not while drawing.
+//! A table of a board's cells: sorted by any column of ours or of the file, filtered by words, cut to
+//! its first rows, copied. All that is prepared when something changes, not while drawing.
 
-use egui::{Align, Label, Layout, Rect, Response, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
-use egui_extras::{Column, TableBuilder};
-use egui_material_icons::icons::ICON_STAR;
+mod draw;
+mod file;
+#[cfg(test)]
+mod tests;
 
-use crate::board::{Board, CellState, Dimension, Layer};
+pub(super) use self::draw::filter_is_focused;
+use self::file::FileRows;
+use crate::board::{Board, Dimension, Layer};
+use crate::store::library::LoadedRun;
 
-const ROW_HEIGHT: f32 = 26.0;
-const HEADER_HEIGHT: f32 = 38.0;
-
+/// What a column shows, and what rows can be sorted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     Dimension(Dimension),
     Layer(Layer),
     State,
+    /// A column of the file, by its position.
+    File(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -26,188 +31,255 @@ struct TableColumn {
     width: f32,
 }
 
-/// What a table shows, prepared from a board; make it anew when the board has changed.
+/// What the user asked the table for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// What rows are sorted by, and whether the least comes first.
+    sort: Option<(Content, bool)>,
+    filter: String,
+    /// Rows to show; `None` for all.
+    count: Option<usize>,
+}
+
+/// What a table shows, prepared from a board; tell it when the board has changed.
 #[derive(Debug, Clone)]
 pub struct CellTable {
+    asked: Asked,
     columns: Vec<TableColumn>,
+    file: Option<FileRows>,
+    /// What rows can be sorted by; `None` is the board's own order.
+    choices: Vec<Option<Content>>,
     /// Positions in the board's entries, in the order shown.
     order: Vec<usize>,
-    sort: Option<(usize, bool)>,
 }
 
 impl CellTable {
     /// In the board's own order.
     pub fn new(board: &Board) -> Self {
+        Self::with(board, None, Asked::default())
+    }
+
+    /// Of a run from disk, which can be sorted by every column of its file, too.
+    pub fn of_run(run: &LoadedRun, board: &Board, asked: Asked) -> Self {
+        Self::with(board, Some(FileRows::new(run, board)), asked)
+    }
+
+    fn with(board: &Board, file: Option<FileRows>, asked: Asked) -> Self {
+        let mut table = Self {
+            asked,
+            columns: Vec::new(),
+            file,
+            choices: Vec::new(),
+            order: Vec::new(),
+        };
+        table.update(board);
+        table
+    }
+
+    /// What was asked, for the same run read anew.
+    pub fn into_asked(self) -> Asked {
+        self.asked
+    }
+
+    /// Takes a board that has changed, or another wish, and keeps what else was asked.
+    pub fn update(&mut self, board: &Board) {
         let varying = board
             .dimensions()
             .into_iter()
             .filter(|values| values.varies())
             .map(|values| Content::Dimension(values.dimension.clone()));
         let layers = board.layers().into_iter().map(Content::Layer);
-        let columns = varying
-            .chain(layers)
-            .chain([Content::State])
-            .map(TableColumn::new)
+        let ours: Vec<Content> = varying.chain(layers).chain([Content::State]).collect();
+        let of_file = self.file.iter().flat_map(FileRows::columns);
+        let of_file: Vec<Content> = of_file.map(Content::File).collect();
+        if let Some((content, _)) = &self.asked.sort
+            && !ours.contains(content)
+            && !of_file.contains(content)
+        {
+            self.asked.sort = None;
+        }
+        let mut shown = ours.clone();
+        if let Some((content @ Content::File(_), _)) = &self.asked.sort {
+            // As `analyze` does, the column that is sorted by is shown, too.
+            shown.insert(shown.len() - 1, content.clone());
+        }
+        self.columns = shown
+            .into_iter()
+            .map(|content| TableColumn::new(content, self.file.as_ref()))
             .collect();
-        Self {
-            columns,
-            order: (0..board.entries().len()).collect(),
-            sort: None,
+        let choices = ours.into_iter().chain(of_file).map(Some);
+        self.choices = [None].into_iter().chain(choices).collect();
+        self.order = self.sorted(board);
+        self.filter(board);
+        if let Some(count) = self.asked.count {
+            self.order.truncate(count);
         }
     }
 
-    /// Takes a board that has changed, and keeps what it is sorted by.
-    pub fn update(&mut self, board: &Board) {
-        let sorted_by = self.sort.and_then(|(column, ascending)| {
-            Some((self.columns.get(column)?.content.clone(), ascending))
-        });
-        *self = Self::new(board);
-        self.sort = sorted_by.and_then(|(content, ascending)| {
-            let column = self.columns.iter().position(|c| c.content == content)?;
-            Some((column, ascending))
-        });
-        self.sort_order(board);
-    }
-
     /// Sorts by a column: its best first, and the other way round the second time.
-    fn sort_by(&mut self, column: usize, board: &Board) {
-        let Some(found) = self.columns.get(column) else {
-            return;
-        };
-        let best_first = match &found.content {
+    fn sort_by(&mut self, content: &Content, board: &Board) {
+        let best_first = match content {
             Content::Layer(layer) => !layer.better_is_higher(),
             Content::Dimension(_) | Content::State => true,
+            // As `analyze` does where no order is given.
+            Content::File(_) => false,
         };
-        let ascending = match self.sort {
-            Some((sorted, ascending)) if sorted == column => !ascending,
+        let ascending = match &self.asked.sort {
+            Some((sorted, ascending)) if sorted == content => !ascending,
             _ => best_first,
         };
-        self.sort = Some((column, ascending));
-        self.sort_order(board);
+        self.asked.sort = Some((content.clone(), ascending));
+        self.update(board);
     }
 
     /// Cells without a figure stand last, whichever way the others are sorted.
-    fn sort_order(&mut self, board: &Board) {
-        self.order = (0..board.entries().len()).collect();
-        let Some((column, ascending)) = self.sort else {
-            return;
-        };
-        let directed = |order: std::cmp::Ordering| if ascending { order } else { order.reverse() };
+    fn sorted(&self, board: &Board) -> Vec<usize> {
         let entries = board.entries();
-        match &self.columns[column].content {
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        let Some((content, ascending)) = &self.asked.sort else {
+            return order;
+        };
+        let directed = |order: std::cmp::Ordering| {
+            if *ascending { order } else { order.reverse() }
+        };
+        match content {
             Content::Layer(layer) => {
                 let keys: Vec<Option<f64>> = entries.iter().map(|e| e.value(*layer)).collect();
-                self.order.sort_by(|&a, &b| match (keys[a], keys[b]) {
+                order.sort_by(|&a, &b| match (keys[a], keys[b]) {
                     (Some(a), Some(b)) => directed(a.total_cmp(&b)),
                     (a, b) => b.is_some().cmp(&a.is_some()),
                 });
             }
             Content::Dimension(dimension) => {
-                let key = |entry: &usize| board.coordinate(*entry, dimension);
-                self.order.sort_by(|a, b| directed(key(a).cmp(&key(b))));
+                let keys: Vec<_> = order
+                    .iter()
+                    .map(|entry| board.coordinate(*entry, dimension))
+                    .collect();
+                order.sort_by(|&a, &b| directed(keys[a].cmp(&keys[b])));
             }
             Content::State => {
                 let keys: Vec<String> = entries.iter().map(|e| e.state.text()).collect();
-                self.order.sort_by(|&a, &b| directed(keys[a].cmp(&keys[b])));
+                order.sort_by(|&a, &b| directed(keys[a].cmp(&keys[b])));
+            }
+            Content::File(column) => {
+                if let Some(file) = &self.file {
+                    order = file.order(*column, *ascending);
+                }
             }
         }
+        order
+    }
+
+    /// Leaves the cells whose row has every word of the filter.
+    fn filter(&mut self, board: &Board) {
+        let words: Vec<String> = self
+            .asked
+            .filter
+            .split_whitespace()
+            .map(str::to_lowercase)
+            .collect();
+        if words.is_empty() {
+            return;
+        }
+        let mut order = std::mem::take(&mut self.order);
+        order.retain(|entry| {
+            let row = self.line(|column| self.text(column, board, *entry));
+            let searched = format!("{} {row}", board.label(*entry)).to_lowercase();
+            words.iter().all(|word| searched.contains(word))
+        });
+        self.order = order;
     }
 
     /// Positions in the board's entries, in the order shown.
+    #[cfg(test)]
     pub fn order(&self) -> &[usize] {
         &self.order
     }
 
-    /// The header and one cell's row, parted by tabs.
-    pub fn copy_text(&self, board: &Board, entry: usize) -> String {
-        let line = |text: &dyn Fn(&TableColumn) -> String| {
-            let cells: Vec<String> = self.columns.iter().map(text).collect();
-            cells.join("\t")
-        };
-        let header = line(&|column| match column.unit {
+    fn line(&self, text: impl Fn(&TableColumn) -> String) -> String {
+        let cells: Vec<String> = self.columns.iter().map(text).collect();
+        cells.join("\t")
+    }
+
+    fn copied(&self, board: &Board, entries: &[usize]) -> String {
+        let mut text = self.line(|column| match column.unit {
             "" => column.name.clone(),
             unit => format!("{} ({unit})", column.name),
         });
-        // Without the comma between thousands, which a spreadsheet may take for a decimal one.
-        let row = line(&|column| match &column.content {
-            Content::Layer(_) => column.text(board, entry).replace(',', ""),
-            _ => column.text(board, entry),
-        });
-        format!("{header}\n{row}\n")
+        text.push('\n');
+        for entry in entries {
+            text += &self.line(|column| {
+                let text = self.text(column, board, *entry);
+                match &column.content {
+                    // Without the comma between thousands, which a spreadsheet may take for a
+                    // decimal one.
+                    Content::Layer(_) => text.replace(',', ""),
+                    Content::File(_) => text.replace(['\t', '\r', '\n'], " "),
+                    _ => text,
+                }
+            });
+            text.push('\n');
+        }
+        text
     }
 
-    /// Draws the table; a click on a row selects its cell, by position in the board's entries.
-    pub fn show(&mut self, ui: &mut Ui, board: &Board, selected: &mut Option<usize>) {
-        let mut sort_column = None;
-        ScrollArea::horizontal().show(ui, |ui| {
-            ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
-            // A tint, as in the list of runs: figures stay as readable as in other rows.
-            let text = ui.visuals().text_color();
-            let selection = &mut ui.visuals_mut().selection;
-            selection.bg_fill = selection.bg_fill.gamma_multiply(0.35);
-            selection.stroke.color = text;
-            let mut table = TableBuilder::new(ui)
-                .id_salt("cells")
-                .striped(false)
-                .sense(Sense::click())
-                .auto_shrink(false)
-                .min_scrolled_height(60.0)
-                .cell_layout(Layout::right_to_left(Align::Center));
-            for column in &self.columns {
-                table = table.column(match column.content {
-                    Content::State => Column::remainder().at_least(column.width).clip(true),
-                    _ => Column::exact(column.width),
-                });
-            }
-            table
-                .header(HEADER_HEIGHT, |mut header| {
-                    for (number, column) in self.columns.iter().enumerate() {
-                        let sorted = self.sort.filter(|(c, _)| *c == number).map(|(_, up)| up);
-                        header.col(|ui| {
-                            if column.header(ui, sorted).clicked() {
-                                sort_column = Some(number);
-                            }
-                        });
-                    }
-                })
-                .body(|body| {
-                    body.rows(ROW_HEIGHT, self.order.len(), |mut row| {
-                        let Some(&entry) = self.order.get(row.index()) else {
-                            return;
-                        };
-                        let chosen = *selected == Some(entry);
-                        row.set_selected(chosen);
-                        for column in &self.columns {
-                            row.col(|ui| column.cell(ui, board, entry));
-                        }
-                        let response = row.response();
-                        response.widget_info(|| {
-                            egui::WidgetInfo::selected(
-                                egui::Role::Button,
-                                true,
-                                chosen,
-                                format!("Cell {}", board.label(entry)),
-                            )
-                        });
-                        if response.clicked() {
-                            *selected = Some(entry);
-                        }
-                    });
-                });
-        });
-        if let Some(column) = sort_column {
-            self.sort_by(column, board);
+    /// The header and one cell's row, parted by tabs.
+    pub fn copy_text(&self, board: &Board, entry: usize) -> String {
+        self.copied(board, &[entry])
+    }
+
+    /// The header and all rows shown, parted by tabs.
+    pub fn copy_all(&self, board: &Board) -> String {
+        self.copied(board, &self.order)
+    }
+
+    fn text(&self, column: &TableColumn, board: &Board, entry: usize) -> String {
+        let Some(found) = board.entries().get(entry) else {
+            return String::new();
+        };
+        match &column.content {
+            Content::Dimension(dimension) => board
+                .coordinate(entry, dimension)
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            Content::Layer(layer) => found
+                .value(*layer)
+                .map(|value| layer.precise(value))
+                .unwrap_or_default(),
+            Content::State => found.state.text(),
+            Content::File(column) => self
+                .file
+                .as_ref()
+                .and_then(|file| file.get(entry, *column))
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
+    /// As it is named among what rows can be sorted by.
+    fn name_of(&self, choice: Option<&Content>) -> String {
+        match choice {
+            None => "Order of the run".to_owned(),
+            Some(content) => name_and_unit(content, self.file.as_ref()).0,
+        }
+    }
+}
+
+fn name_and_unit(content: &Content, file: Option<&FileRows>) -> (String, &'static str) {
+    match content {
+        Content::Dimension(dimension) => (dimension.to_string(), ""),
+        Content::Layer(layer) => (layer.name().to_owned(), layer.unit()),
+        Content::State => ("State".to_owned(), ""),
+        Content::File(column) => {
+            let name = file.and_then(|file| file.name(*column));
+            (name.unwrap_or_default().to_owned(), "")
         }
     }
 }
 
 impl TableColumn {
-    fn new(content: Content) -> Self {
-        let (name, unit) = match &content {
-            Content::Dimension(dimension) => (dimension.to_string(), ""),
-            Content::Layer(layer) => (layer.name().to_owned(), layer.unit()),
-            Content::State => ("State".to_owned(), ""),
-        };
+    fn new(content: Content, file: Option<&FileRows>) -> Self {
+        let (name, unit) = name_and_unit(&content, file);
         let lines = match (&content, name.split_once(' ')) {
             (Content::Dimension(_), Some((first, rest))) => [first.to_owned(), rest.to_owned()],
             _ => [name.clone(), unit.to_owned()],
@@ -227,126 +299,4 @@ impl TableColumn {
             width,
         }
     }
-
-    fn text(&self, board: &Board, entry: usize) -> String {
-        let Some(found) = board.entries().get(entry) else {
-            return String::new();
-        };
-        match &self.content {
-            Content::Dimension(dimension) => board
-                .coordinate(entry, dimension)
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            Content::Layer(layer) => found
-                .value(*layer)
-                .map(|value| layer.precise(value))
-                .unwrap_or_default(),
-            Content::State => found.state.text(),
-        }
-    }
-
-    fn header(&self, ui: &mut Ui, sorted: Option<bool>) -> Response {
-        let rect = ui.max_rect();
-        let response = ui.interact(rect, ui.scope_id().with(&self.name), Sense::click());
-        let described = match self.unit {
-            "" => format!("Sort by {}", self.name),
-            unit => format!("Sort by {} ({unit})", self.name),
-        };
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &described));
-        let visuals = ui.visuals();
-        let color = if sorted.is_some() || response.hovered() {
-            visuals.strong_text_color()
-        } else {
-            visuals.text_color()
-        };
-        let (weak, line) = (
-            visuals.weak_text_color(),
-            visuals.widgets.noninteractive.bg_stroke,
-        );
-        let small = egui::TextStyle::Small.resolve(ui.style());
-        let left = self.content == Content::State;
-        let inner = rect.shrink2(vec2(10.0, 0.0));
-        let (x, anchor) = if left {
-            (inner.left(), egui::Align2::LEFT_CENTER)
-        } else {
-            (inner.right(), egui::Align2::RIGHT_CENTER)
-        };
-        let painter = ui.painter();
-        let [first_line, second_line] = &self.lines;
-        let half = if second_line.is_empty() { 0.0 } else { 7.0 };
-        let first = rect.center().y - half;
-        let at = egui::pos2(x, first);
-        let text = painter.text(at, anchor, first_line, small.clone(), color);
-        let at = egui::pos2(x, rect.center().y + half);
-        let second_color = if self.unit.is_empty() { color } else { weak };
-        painter.text(at, anchor, second_line, small, second_color);
-        painter.hline(rect.x_range(), rect.bottom() - 0.5, line);
-        if let Some(ascending) = sorted {
-            let x = if left {
-                text.right() + 8.0
-            } else {
-                text.left() - 8.0
-            };
-            arrow(ui, egui::pos2(x, first), ascending);
-        }
-        match &self.content {
-            Content::Layer(layer) => response.on_hover_text(layer.about()),
-            _ => response,
-        }
-    }
-
-    fn cell(&self, ui: &mut Ui, board: &Board, entry: usize) {
-        let Some(found) = board.entries().get(entry) else {
-            return;
-        };
-        let text = self.text(board, entry);
-        let is_best = board.best().is_some_and(|best| best.entry == entry);
-        let visuals = ui.visuals();
-        let is_throughput = self.content == Content::Layer(Layer::Throughput);
-        let text = match (&self.content, &found.state) {
-            // Where the state's own column is out of sight, an empty row still says why it is.
-            (_, CellState::Failed(_)) if is_throughput && text.is_empty() => {
-                RichText::new("failed").color(visuals.error_fg_color)
-            }
-            (Content::State, CellState::Failed(_)) => {
-                RichText::new(text).color(visuals.error_fg_color)
-            }
-            (Content::State, CellState::Invalid(_)) => {
-                RichText::new(text).color(visuals.warn_fg_color)
-            }
-            (Content::State, _) | (Content::Layer(_), CellState::Invalid(_)) => {
-                RichText::new(text).weak()
-            }
-            (Content::Layer(Layer::Throughput), _) => RichText::new(text).strong(),
-            _ => RichText::new(text),
-        };
-        if self.content == Content::State {
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add_space(10.0);
-                ui.add(Label::new(text).selectable(false).truncate());
-            });
-            return;
-        }
-        ui.add_space(10.0);
-        ui.add(Label::new(text).selectable(false));
-        if is_best && is_throughput {
-            ui.add_space(4.0);
-            let star = ICON_STAR.rich_text().size(13.0);
-            ui.add(Label::new(star.color(ui.visuals().hyperlink_color)).selectable(false))
-                .on_hover_text("The best valid cell");
-        }
-    }
-}
-
-/// A small triangle beside the name of the column that the table is sorted by.
-fn arrow(ui: &Ui, center: egui::Pos2, ascending: bool) {
-    let rect = Rect::from_center_size(center, Vec2::splat(6.0));
-    let points = if ascending {
-        vec![rect.left_bottom(), rect.right_bottom(), rect.center_top()]
-    } else {
-        vec![rect.left_top(), rect.right_top(), rect.center_bottom()]
-    };
-    let color = ui.visuals().strong_text_color();
-    let shape = egui::Shape::convex_polygon(points, color, egui::Stroke::NONE);
-    ui.painter().add(shape);
 }

@@ -198,7 +198,9 @@ fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>)
                 .desired_width(f32::INFINITY)
                 .margin(vec2(8.0, 5.0));
             let field = ui.add(field).accessible_name("Filter runs");
-            filter_focus::claim(&field);
+            if !page.table_wants_filter(ui.ctx()) {
+                filter_focus::claim(&field);
+            }
             changed = field.changed();
         });
     changed

@@ -18,7 +18,7 @@ use self::list::RunItem;
 use self::opened::OpenedRun;
 use crate::app::command::AppCommand;
 use crate::app::reading::{Read, Wanted};
-use crate::board::Layer;
+use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
 use crate::store::library::{LoadedRun, RunSummary};
 use crate::store::note::RunNote;
@@ -132,12 +132,19 @@ impl ResultsPage {
     }
 
     pub fn set_opened(&mut self, run: LoadedRun) {
+        let board = Board::of_run(&run);
+        self.set_prepared(run, board);
+    }
+
+    /// As [`ResultsPage::set_opened`], with the run's board: of a long file it takes a while, and is
+    /// made beside its reading.
+    pub fn set_prepared(&mut self, run: LoadedRun, board: Board) {
         // Read again after it grew: what was chosen stays chosen.
         let before = match std::mem::take(&mut self.shown) {
             Shown::Run(opened) if opened.path() == run.path => Some(opened.into_choices()),
             _ => None,
         };
-        self.shown = Shown::Run(Box::new(OpenedRun::new(run, before)));
+        self.shown = Shown::Run(Box::new(OpenedRun::new(run, board, before)));
     }
 
     /// Takes what was read, if it is of the run that is open.
@@ -170,11 +177,19 @@ impl ResultsPage {
         }
     }
 
-    /// The CSV of the opened run, and its heatmap as it is shown.
+    /// The CSV of the opened run, and its chart as it is shown.
     pub fn exportable(&self) -> Option<(&Path, Option<Chart>)> {
         match &self.shown {
             Shown::Run(opened) => Some((opened.path(), opened.chart())),
             _ => None,
+        }
+    }
+
+    /// The Filter command is for the table of cells; asked again there, it is for the list.
+    fn table_wants_filter(&self, context: &egui::Context) -> bool {
+        match &self.shown {
+            Shown::Run(opened) => opened.table_wants_filter(context),
+            _ => false,
         }
     }
 

@@ -8,13 +8,12 @@ use egui::{
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
-use super::cell_table::CellTable;
+use super::cell_table::{self, CellTable};
 use super::manage::{self, Dialog};
 use super::{ResultsAction, file_name};
 use crate::app::cell_detail::CellDetail;
 use crate::app::charts::lines::LinesPanel;
 use crate::app::charts::pareto::ParetoPanel;
-use crate::app::command::AppCommand;
 use crate::app::export;
 use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::run::plots::Plots;
@@ -69,6 +68,8 @@ pub(super) struct Choices {
     heat: HeatPanel,
     lines: LinesPanel,
     pareto: ParetoPanel,
+    /// As long as the run is not open.
+    table: cell_table::Asked,
 }
 
 /// A run with everything that is drawn of it.
@@ -101,8 +102,7 @@ enum Machine {
 const WIDE: f32 = 780.0;
 
 impl OpenedRun {
-    pub(super) fn new(run: LoadedRun, before: Option<Choices>) -> Self {
-        let board = Board::of_run(&run);
+    pub(super) fn new(run: LoadedRun, board: Board, before: Option<Choices>) -> Self {
         let title = run.note.name.clone().unwrap_or_else(|| {
             let kind = run.kind.map(|kind| kind_text(kind).to_owned());
             kind.unwrap_or_else(|| file_name(&run.path))
@@ -115,7 +115,7 @@ impl OpenedRun {
         choices.heat.update(&board);
         choices.lines.update(&board);
         choices.pareto.update(&board);
-        let table = CellTable::new(&board);
+        let table = CellTable::of_run(&run, &board, std::mem::take(&mut choices.table));
         let main_facts = MAIN_FACTS
             .iter()
             .filter_map(|name| run.facts.iter().find(|fact| fact.name == *name))
@@ -168,12 +168,25 @@ impl OpenedRun {
         &self.run.path
     }
 
+    /// The chart that is shown; where none is, the heatmap.
     pub(super) fn chart(&self) -> Option<Chart> {
-        self.choices.heat.chart()
+        match self.choices.tab {
+            Tab::Lines => self.choices.lines.chart(),
+            Tab::Pareto => self.choices.pareto.chart(),
+            _ => self.choices.heat.chart(),
+        }
+    }
+
+    /// The table is shown, and its filter is not written into already.
+    pub(super) fn table_wants_filter(&self, context: &egui::Context) -> bool {
+        self.choices.tab == Tab::Table && !cell_table::filter_is_focused(context)
     }
 
     pub(super) fn into_choices(self) -> Choices {
-        self.choices
+        Choices {
+            table: self.table.into_asked(),
+            ..self.choices
+        }
     }
 
     pub(super) fn layer(&self) -> Layer {
@@ -271,7 +284,10 @@ fn centre(
         Tab::Heatmap => choices.heat.show(ui, board),
         Tab::Lines => choices.lines.show(ui, board, selected),
         Tab::Pareto => choices.pareto.show(ui, board, selected),
-        Tab::Table => table.show(ui, board, selected),
+        Tab::Table => {
+            let copied = table.show(ui, board, selected);
+            actions.extend(copied.map(ResultsAction::CopyText));
+        }
         Tab::Machine => match machine {
             Machine::Plots(plots) => plots.show(ui),
             Machine::Missing(why) => super::quiet(ui, why),
@@ -312,8 +328,7 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
             {
                 actions.push(ResultsAction::Compare(opened.run.path.clone()));
             }
-            let commands = export::buttons(ui, &[AppCommand::Export], None);
-            actions.extend(commands.into_iter().map(ResultsAction::Command));
+            actions.extend(export::menu(ui, None).map(ResultsAction::Command));
             if ui
                 .button("Reveal")
                 .on_hover_text("Show the file in its folder")
@@ -422,35 +437,26 @@ fn tabs(ui: &mut Ui, opened: &mut OpenedRun, actions: &mut Vec<ResultsAction>, w
             if matches!(opened.choices.tab, Tab::Details | Tab::Machine | Tab::Cell) {
                 return;
             }
-            let mut commands = vec![AppCommand::CopyMarkdown];
-            if opened.choices.tab == Tab::Heatmap {
-                commands.push(AppCommand::SavePicture);
-            }
-            // What is left beside the tabs.
-            let roomy = ui.available_width() >= 350.0;
-            if roomy {
-                let asked = export::buttons(ui, &commands, None);
-                actions.extend(asked.into_iter().map(ResultsAction::Command));
-            } else {
-                commands.reverse();
-                let asked = export::menu(ui, &commands, None);
-                actions.extend(asked.map(ResultsAction::Command));
-            }
-            let icon = ICON_CONTENT_COPY.rich_text();
-            let copy = if roomy {
-                Button::new((icon, "Copy row"))
-            } else {
-                Button::new(icon)
-            };
-            let copy = ui
-                .add_enabled(opened.choices.heat.selected.is_some(), copy)
-                .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
-                .accessible_name("Copy row");
-            if copy.clicked() {
+            let in_table = opened.choices.tab == Tab::Table;
+            // The table has one of its own.
+            if !in_table && copy_row(ui, opened, wide).clicked() {
                 actions.extend(opened.copy_text().map(ResultsAction::CopyText));
             }
         });
     });
+}
+
+fn copy_row(ui: &mut Ui, opened: &OpenedRun, wide: bool) -> egui::Response {
+    let icon = ICON_CONTENT_COPY.rich_text();
+    // In a narrow window the tabs need the room.
+    let copy = if wide || ui.available_width() > 100.0 {
+        Button::new((icon, "Copy row"))
+    } else {
+        Button::new(icon)
+    };
+    ui.add_enabled(opened.choices.heat.selected.is_some(), copy)
+        .on_hover_text("Copy the selected cell's figures, to paste into a spreadsheet")
+        .accessible_name("Copy row")
 }
 
 fn details(ui: &mut Ui, opened: &OpenedRun) {

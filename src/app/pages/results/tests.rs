@@ -291,3 +291,45 @@ fn axes_change_places_and_another_layer_is_shown() {
     harness.run();
     picture(&mut harness, "results_small_light.png");
 }
+
+#[test]
+fn the_filter_command_reaches_the_table_and_asked_again_the_list() {
+    let dir = folder();
+    let mut harness = harness(listed(dir.path()), Theme::Light);
+    harness.run();
+    select(&mut harness, "Apple M3 Max");
+    let focused = |harness: &mut Harness<'static, State>, name: &str| {
+        crate::app::filter_focus::ask(&harness.ctx);
+        harness.run();
+        assert!(harness.get_by_label(name).is_focused(), "{name}");
+    };
+    focused(&mut harness, "Filter runs");
+    harness.get_by_label("Table").click();
+    harness.run();
+    focused(&mut harness, "Filter cells");
+    focused(&mut harness, "Filter runs");
+}
+
+#[test]
+fn a_picture_is_of_the_chart_that_is_shown() {
+    let dir = folder();
+    let mut harness = harness(listed(dir.path()), Theme::Light);
+    // In a narrow window the tabs need the room.
+    harness.set_size(vec2(1500.0, 720.0));
+    harness.run();
+    select(&mut harness, "Apple M3 Max");
+    for (tab, word) in [
+        ("Lines", "lines"),
+        ("Pareto", "pareto"),
+        ("Heatmap", "heatmap"),
+    ] {
+        harness.get_by_label(tab).click();
+        harness.run();
+        harness.get_by_label("Save picture...");
+        let (_, chart) = harness.state().page.exportable().expect("an opened run");
+        assert_eq!(chart.map(|chart| chart.word()), Some(word));
+    }
+    harness.get_by_label("Table").click();
+    harness.run();
+    assert!(harness.query_by_label("Save picture...").is_none());
+}

@@ -21,13 +21,7 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
         let wide = ui.available_width() >= WIDE;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let missing = "The run has no file yet: it is still being prepared.";
-            let all = [
-                AppCommand::Export,
-                AppCommand::SavePicture,
-                AppCommand::CopyMarkdown,
-            ];
-            let unavailable = run.csv.is_none().then_some(missing);
-            commands.extend(export::menu(ui, &all, unavailable));
+            commands.extend(export::menu(ui, run.csv.is_none().then_some(missing)));
             if state.end().is_none() {
                 commands.extend(controls(ui, run, wide));
             }

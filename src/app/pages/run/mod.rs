@@ -4,6 +4,8 @@ pub mod form;
 mod header;
 mod log;
 pub(super) mod plots;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::app::charts::lines::LinesPanel;
 use crate::app::charts::pareto::ParetoPanel;
 use crate::app::command::AppCommand;
 use crate::app::heat_panel::HeatPanel;
+use crate::app::live_logs::Lines;
 use crate::app::pages::results::cell_table::CellTable;
 use crate::app::reading::{Read, Wanted};
 use crate::app::run_state::RunState;
@@ -30,6 +33,7 @@ pub enum RunAction {
     Form(FormAction),
     Command(AppCommand),
     Read(Wanted),
+    CopyText(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,9 +127,13 @@ impl RunView {
         self.update_detail();
     }
 
-    /// The heatmap as it is shown.
+    /// The chart that is shown; where none is, the heatmap.
     pub fn chart(&self) -> Option<Chart> {
-        self.heat.chart()
+        match self.tab {
+            Tab::Lines => self.lines.chart(),
+            Tab::Pareto => self.pareto.chart(),
+            _ => self.heat.chart(),
+        }
     }
 
     /// The selected cell's figures as two lines parted by tabs, to be pasted into a spreadsheet.
@@ -141,9 +149,11 @@ impl RunView {
         self.heat.set_layer(layer, &self.board);
     }
 
-    /// Shows the log, where the run's filter is.
-    pub fn show_log(&mut self) {
-        self.tab = Tab::Log;
+    /// Shows the log, unless another tab with a filter is shown.
+    pub fn show_filter(&mut self) {
+        if self.tab != Tab::Cells {
+            self.tab = Tab::Log;
+        }
     }
 
     fn update_detail(&mut self) {
@@ -156,6 +166,17 @@ impl RunView {
             let logs = log::server_ends(self.state.log());
             self.detail.set_live_logs(logs);
         }
+    }
+
+    /// Takes new lines of its servers' and nginx's logs.
+    pub fn log_lines(&mut self, lines: &[Lines]) {
+        for (source, lines) in lines {
+            for line in lines {
+                self.state.log_line(*source, line);
+            }
+        }
+        self.log.update(self.state.log());
+        self.update_detail();
     }
 
     /// Takes what was read of this run's files.
@@ -224,7 +245,10 @@ pub fn show(
             Tab::Heatmap => run.heat.show(ui, &run.board),
             Tab::Lines => run.lines.show(ui, &run.board, &mut run.heat.selected),
             Tab::Pareto => run.pareto.show(ui, &run.board, &mut run.heat.selected),
-            Tab::Cells => run.table.show(ui, &run.board, &mut run.heat.selected),
+            Tab::Cells => {
+                let copied = run.table.show(ui, &run.board, &mut run.heat.selected);
+                actions.extend(copied.map(RunAction::CopyText));
+            }
             Tab::Plots => run.plots.show(ui),
             Tab::Cell if run.heat.selected.is_some() => run.detail.show(ui),
             Tab::Cell => theme::empty_state(

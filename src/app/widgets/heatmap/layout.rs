@@ -19,6 +19,10 @@ const AXIS_TITLE: f32 = 18.0;
 const COLUMN_LABELS: f32 = 20.0;
 /// Between the parts of a heading.
 pub(super) const HEADING_PART: &str = " · ";
+/// A letter of Inter at 11 points, with room to spare.
+const LETTER: f32 = 7.0;
+/// How far the title of the rows may stand above the first one, beside the columns' labels.
+pub(super) const TITLE_ABOVE: f32 = AXIS_TITLE + COLUMN_LABELS - 2.0;
 /// Room on the right and below, so that the ring and the star of an outer cell are not cut.
 pub(super) const OVERHANG: f32 = 7.0;
 
@@ -104,8 +108,7 @@ impl Layout {
             .iter()
             .flat_map(|grid| &grid.rows)
             .map(|row| row.chars().count());
-        // Seven points a letter, measured on Inter at 11 points with room to spare.
-        let row_labels = (longest.max().unwrap_or(0) as f32 * 7.0 + 10.0).clamp(20.0, 140.0);
+        let row_labels = (longest.max().unwrap_or(0) as f32 * LETTER + 10.0).clamp(20.0, 140.0);
         let side = AXIS_TITLE + row_labels;
         let available = available - Vec2::splat(OVERHANG);
         let share = |per_line: usize| {
@@ -149,9 +152,13 @@ impl Layout {
         // What is to be read of a heading has room beside that of the next grid.
         let widest = headings.width(heading_lines);
         let columns_width = columns as f32 * step.x - GAP;
+        let cells_height = rows as f32 * step.y - GAP;
+        // The title of the rows stands upright: where they are few, it is longer than they are high.
+        let title = model.y_title.chars().count() as f32 * LETTER;
+        let below = (title - TITLE_ABOVE - cells_height).max(0.0);
         let pitch = vec2(
             side + columns_width.max(widest - side) + GRID_GAP,
-            head + rows as f32 * step.y - GAP + GRID_GAP,
+            head + cells_height + below + GRID_GAP,
         );
         let bodies: Vec<_> = model
             .grids

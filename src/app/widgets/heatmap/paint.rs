@@ -7,7 +7,7 @@ use egui::{
 };
 use egui_material_icons::icons::{ICON_CLOSE, ICON_STAR, ICON_WARNING};
 
-use super::layout::{HEADING_PART, Layout, OVERHANG};
+use super::layout::{HEADING_PART, Layout, OVERHANG, TITLE_ABOVE};
 use super::model::{CellState, HeatCell};
 use crate::app::theme::{Palette, Tone, colour_map, font, mix, rounding};
 use crate::app::widgets::colour_bar::Scale;
@@ -285,7 +285,13 @@ pub(super) fn titles(
     );
     // Read upwards, from the first row's end of the axis.
     let galley = painter.layout_no_wrap(titles.y.to_owned(), font, palette.text_tertiary);
-    let height = galley.size().x.min(cells.height());
+    let length = galley.size().x;
+    let height = if length <= cells.height() {
+        length
+    } else {
+        // First beside the columns' labels, then below the last row.
+        cells.height().max(length - TITLE_ABOVE)
+    };
     let at = pos2(corner.x, cells.top() + height);
     let text =
         TextShape::new(at, galley, palette.text_tertiary).with_angle(-std::f32::consts::FRAC_PI_2);

@@ -4,7 +4,7 @@ use egui::{Event, Key, Modifiers, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
-use super::layout::{Layout, MAX_CELL, MIN_CELL};
+use super::layout::{Layout, MAX_CELL, MIN_CELL, OVERHANG};
 use super::*;
 use crate::app::theme;
 
@@ -343,4 +343,21 @@ fn one_cell_can_change_without_the_others() {
 fn an_empty_heatmap_says_what_will_be_there() {
     let harness = harness(HeatmapModel::new(input(Vec::new())), vec2(700.0, 400.0));
     harness.get_by_label("No cells yet");
+}
+
+#[test]
+fn the_upright_title_of_few_rows_has_room() {
+    for rows in 1..=3 {
+        let mut model = full(1, 4, rows);
+        "Decode concurrency".clone_into(&mut model.y_title);
+        let layout = Layout::of(&model, vec2(900.0, 500.0));
+        // It begins two points below the grid's top; a letter is at least 5.2 points wide.
+        let room = layout.size.y - OVERHANG - 2.0;
+        assert!(room >= 18.0 * 5.2, "{rows} rows: {room}");
+        assert!(layout.size.y <= 500.0);
+    }
+    // Of many rows, nothing is added.
+    let layout = Layout::of(&full(1, 4, 20), vec2(900.0, 500.0));
+    let last = layout.rect(0, 19, 0).bottom();
+    assert!((layout.size.y - OVERHANG - last).abs() < 0.5, "{last}");
 }
