@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Button, Frame, Margin, Panel, Ui};
+use egui::{Button, Ui};
 
 use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::results::ResultsPage;
 use super::pages::run::RunView;
-use super::theme::{palette, space};
+use super::theme::{self, palette};
 use crate::report::chart::Chart;
 use crate::report::document::{Document, Format, Wanted};
 use crate::report::file::{self, WriteError};
@@ -188,22 +188,14 @@ impl Lab {
             return;
         };
         let (mut reveal, mut dismiss) = (false, false);
-        let palette = palette(ui);
-        Panel::top("exported")
-            .frame(
-                Frame::new()
-                    .fill(palette.surface)
-                    .inner_margin(Margin::same(space::S as i8)),
-            )
-            .show(ui, |ui| {
-                ui.horizontal_wrapped(|ui| {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    ui.colored_label(palette.success, format!("Saved {name}"))
-                        .on_hover_text(path.display().to_string());
-                    reveal = ui.button("Reveal export").clicked();
-                    dismiss = ui.button("Done").clicked();
-                });
-            });
+        let colour = palette(ui).success;
+        theme::bar(ui, "exported", |ui| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            ui.colored_label(colour, format!("Saved {name}"))
+                .on_hover_text(path.display().to_string());
+            reveal = ui.button("Reveal export").clicked();
+            dismiss = ui.button("Done").clicked();
+        });
         if reveal && let Err(error) = crate::platform::reveal::reveal(&path) {
             self.trouble = Some(format!("{} cannot be shown: {error}", path.display()));
         }

@@ -49,16 +49,8 @@ impl HeatPanel {
 
     /// Takes a board that is new or has changed.
     pub fn update(&mut self, board: &Board) {
-        self.dimensions = board
-            .dimensions()
-            .into_iter()
-            .map(|values| values.dimension.clone())
-            .filter(|dimension| *dimension != Dimension::Repeat)
-            .collect();
-        self.layers = board.layers();
-        if !self.layers.contains(&Layer::Throughput) {
-            self.layers.insert(0, Layer::Throughput);
-        }
+        self.dimensions = board.axes();
+        self.layers = board.choosable_layers();
         let known = |dimension: &Dimension| self.dimensions.contains(dimension);
         self.axes = self
             .axes

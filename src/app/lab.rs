@@ -310,21 +310,13 @@ impl Lab {
         let Some(trouble) = self.trouble.clone() else {
             return;
         };
-        let palette = palette(ui);
-        Panel::top("trouble")
-            .frame(
-                Frame::new()
-                    .fill(palette.surface)
-                    .inner_margin(Margin::same(space::S as i8)),
-            )
-            .show(ui, |ui| {
-                ui.horizontal_wrapped(|ui| {
-                    ui.colored_label(palette.danger, trouble);
-                    if ui.button("Dismiss").clicked() {
-                        self.trouble = None;
-                    }
-                });
-            });
+        let colour = palette(ui).danger;
+        theme::bar(ui, "trouble", |ui| {
+            ui.colored_label(colour, trouble);
+            if ui.button("Dismiss").clicked() {
+                self.trouble = None;
+            }
+        });
     }
 
     fn run_page(&mut self, ui: &mut Ui) -> Vec<AppCommand> {

@@ -16,8 +16,8 @@ use egui_material_icons::FONT_FAMILY as ICONS;
 
 pub use palette::{DARK, LIGHT, Palette, Tone, contrast, mix};
 pub use parts::{
-    badge, caption, card, empty_state, icon, icon_button, painted_icon, primary_button,
-    section_heading, title,
+    badge, bar, caption, card, empty_state, icon, icon_button, mark_wrong, painted_icon,
+    primary_button, section_heading, title,
 };
 
 /// Distances in points. What belongs together is closer than what does not.

@@ -240,6 +240,25 @@ impl Board {
         varying
     }
 
+    /// The dimensions to choose from, in the order of [`Board::dimensions`]; repeats are averaged
+    /// over, and none of them.
+    pub fn axes(&self) -> Vec<Dimension> {
+        self.dimensions()
+            .into_iter()
+            .map(|values| values.dimension.clone())
+            .filter(|dimension| *dimension != Dimension::Repeat)
+            .collect()
+    }
+
+    /// The layers to choose from: those with a figure, and throughput in any case.
+    pub fn choosable_layers(&self) -> Vec<Layer> {
+        let mut layers = self.layers();
+        if !layers.contains(&Layer::Throughput) {
+            layers.insert(0, Layer::Throughput);
+        }
+        layers
+    }
+
     /// Where `entry` stands on `dimension`; `None` where the run has no such dimension.
     pub fn coordinate(&self, entry: usize, dimension: &Dimension) -> Option<&Coordinate> {
         let (number, values) = self.dimension(dimension)?;

@@ -2,7 +2,7 @@
 
 use egui::{
     Align, Align2, Button, Color32, CornerRadius, Frame, InnerResponse, Label, Layout, Margin,
-    Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    Panel, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 
@@ -16,6 +16,34 @@ pub fn title(ui: &mut Ui, text: &str) -> Response {
 /// Over a group of controls or figures.
 pub fn section_heading(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).font(font::strong()))
+}
+
+/// Outlines the controls that follow in `ui` as wrong.
+pub fn mark_wrong(ui: &mut Ui) {
+    let stroke = Stroke::new(1.0, palette(ui).danger);
+    let widgets = &mut ui.visuals_mut().widgets;
+    for state in [
+        &mut widgets.inactive,
+        &mut widgets.hovered,
+        &mut widgets.active,
+        &mut widgets.open,
+        &mut widgets.noninteractive,
+    ] {
+        state.bg_stroke = stroke;
+    }
+    ui.visuals_mut().selection.stroke = stroke;
+}
+
+/// A bar over the page, for something to know; `id` is its own.
+pub fn bar(ui: &mut Ui, id: &'static str, content: impl FnOnce(&mut Ui)) {
+    let fill = palette(ui).surface;
+    Panel::top(id)
+        .frame(
+            Frame::new()
+                .fill(fill)
+                .inner_margin(Margin::same(space::S as i8)),
+        )
+        .show(ui, |ui| ui.horizontal_wrapped(content));
 }
 
 /// A sentence or unit that explains what is beside it.

@@ -3,7 +3,8 @@
 use egui::Ui;
 use egui_material_icons::icons::ICON_GRID_VIEW;
 
-use super::shown::{Choices, Shown, measure, named, pick};
+use super::shown::{Choices, Shown, measure, named};
+use crate::app::heat_panel::choose;
 use crate::app::theme::{self, space};
 use crate::app::widgets::colour_bar::{Orientation, colour_bar};
 use crate::app::widgets::heatmap::{
@@ -179,11 +180,11 @@ impl Shown {
             return false;
         };
         let (old_x, old_y) = (x.clone(), y.clone());
-        let across = pick(ui, "Across", x, &axes, named);
+        let across = choose(ui, "Across", x, &axes, named);
         if across && *x == *y {
             *y = old_x.clone();
         }
-        let down = pick(ui, "Down", y, &axes, named);
+        let down = choose(ui, "Down", y, &axes, named);
         if down && *x == *y {
             *x = old_y;
         }

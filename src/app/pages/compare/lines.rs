@@ -9,7 +9,8 @@ use egui_plot::{
     PlotPoints, Points,
 };
 
-use super::shown::{Choices, Shown, measure, named, pick};
+use super::shown::{Choices, Shown, measure, named};
+use crate::app::heat_panel::choose;
 use crate::app::theme::{self, font, palette, space};
 use crate::app::widgets::short_figure;
 use crate::app::widgets::time_plot::{marks, round_step};
@@ -138,7 +139,7 @@ impl Shown {
                 && varying.len() > 1
             {
                 let before = x.clone();
-                if pick(ui, "Over", x, &varying, named) {
+                if choose(ui, "Over", x, &varying, named) {
                     changed = true;
                     if choices.by == choices.x {
                         choices.by = Some(before);
@@ -151,14 +152,14 @@ impl Shown {
                     .map(Some)
                     .chain([None])
                     .collect();
-                changed |= pick(ui, "Line style", &mut choices.by, &all, |axis| {
+                changed |= choose(ui, "Line style", &mut choices.by, &all, |axis| {
                     axis.as_ref().map_or_else(|| ("None".to_owned(), ""), named)
                 });
             }
             for (axis, value) in &mut choices.fixed {
                 if let Some(values) = comparison.axis(axis) {
                     let label = values.dimension().to_string();
-                    changed |= pick(ui, &label, value, &values.values, |value: &Coordinate| {
+                    changed |= choose(ui, &label, value, &values.values, |value: &Coordinate| {
                         (value.to_string(), "")
                     });
                 }

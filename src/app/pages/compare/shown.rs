@@ -1,6 +1,6 @@
 //! A comparison with everything that is drawn of it, and what the user chose to see.
 
-use egui::{Color32, CornerRadius, Frame, Label, Margin, TextStyle, Ui};
+use egui::{CornerRadius, Frame, Label, Margin, Ui};
 use egui_material_icons::icons::ICON_WARNING;
 use strum::IntoEnumIterator as _;
 
@@ -236,14 +236,14 @@ impl Shown {
     }
 
     pub(super) fn choose_layer(&self, ui: &mut Ui, choices: &mut Choices) -> bool {
-        pick(ui, "Layer", &mut choices.layer, &self.layers, |layer| {
+        choose(ui, "Layer", &mut choices.layer, &self.layers, |layer| {
             (layer.name().to_owned(), layer.about())
         })
     }
 
     pub(super) fn choose_run(&self, ui: &mut Ui, label: &str, chosen: &mut usize) -> bool {
         let all: Vec<usize> = (0..self.titles.len()).collect();
-        pick(ui, label, chosen, &all, |run| {
+        choose(ui, label, chosen, &all, |run| {
             (self.titles[*run].clone(), "")
         })
     }
@@ -251,35 +251,6 @@ impl Shown {
 
 pub(super) fn measure(choices: &Choices) -> Measure {
     Measure::Layer(choices.layer)
-}
-
-/// As [`choose`], but caption and choice stay on one line where the row is full.
-pub(super) fn pick<T: PartialEq + Clone>(
-    ui: &mut Ui,
-    label: &str,
-    chosen: &mut T,
-    all: &[T],
-    words: impl Fn(&T) -> (String, &'static str),
-) -> bool {
-    let wide = |text: String, style: TextStyle| {
-        let font = style.resolve(ui.style());
-        let galley = ui
-            .painter()
-            .layout_no_wrap(text, font, Color32::PLACEHOLDER);
-        galley.size().x
-    };
-    let spacing = ui.spacing();
-    let margins = 2.0 * spacing.button_padding.x + spacing.icon_width + spacing.icon_spacing;
-    let combo = wide(words(chosen).0, TextStyle::Button) + margins;
-    let needed = wide(label.to_owned(), TextStyle::Small)
-        + spacing.item_spacing.x
-        + combo.max(spacing.combo_width);
-    if ui.available_size_before_wrap().x < needed {
-        ui.end_row();
-        // The caption is centred beside a choice that is not there yet.
-        ui.set_row_height(ui.spacing().interact_size.y);
-    }
-    choose(ui, label, chosen, all, words)
 }
 
 /// An axis as it is named in a choice.

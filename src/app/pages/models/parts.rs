@@ -1,6 +1,6 @@
 //! Small pieces that the page is drawn with.
 
-use egui::{Label, Response, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{Label, Response, RichText, Role, TextEdit, Ui, WidgetInfo, vec2};
 use egui_material_icons::MaterialIcon;
 
 use crate::app::theme::{self, caption, palette, space};
@@ -28,17 +28,7 @@ pub(super) fn input(
     let width = ui.available_width();
     let response = ui.scope(|ui| {
         if wrong {
-            let stroke = Stroke::new(1.0, palette(ui).danger);
-            let widgets = &mut ui.visuals_mut().widgets;
-            for state in [
-                &mut widgets.inactive,
-                &mut widgets.hovered,
-                &mut widgets.active,
-                &mut widgets.open,
-            ] {
-                state.bg_stroke = stroke;
-            }
-            ui.visuals_mut().selection.stroke = stroke;
+            theme::mark_wrong(ui);
         }
         let edit = TextEdit::singleline(text)
             .hint_text(hint)

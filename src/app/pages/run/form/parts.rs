@@ -2,11 +2,13 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Button, CollapsingHeader, Color32, Direction, Id, Label, Layout, Response, RichText, Stroke,
-    TextEdit, Ui, Vec2, WidgetInfo, vec2,
+    Button, CollapsingHeader, Color32, Direction, Id, Label, Layout, Response, RichText, TextEdit,
+    Ui, Vec2, WidgetInfo, vec2,
 };
 use egui_material_icons::MaterialIcon;
 use egui_material_icons::icons::{ICON_CHEVRON_RIGHT, ICON_KEYBOARD_ARROW_DOWN};
+
+use crate::app::theme;
 
 pub(super) const CAPTION_SIZE: f32 = 11.0;
 /// Of controls, in points.
@@ -140,18 +142,7 @@ pub(super) struct Input<'a> {
 pub(super) fn input(ui: &mut Ui, text: &mut String, input: &Input) -> Response {
     let response = ui.scope(|ui| {
         if input.wrong {
-            let stroke = Stroke::new(1.0, ui.visuals().error_fg_color);
-            let widgets = &mut ui.visuals_mut().widgets;
-            for state in [
-                &mut widgets.inactive,
-                &mut widgets.hovered,
-                &mut widgets.active,
-                &mut widgets.open,
-                &mut widgets.noninteractive,
-            ] {
-                state.bg_stroke = stroke;
-            }
-            ui.visuals_mut().selection.stroke = stroke;
+            theme::mark_wrong(ui);
         }
         let edit = if input.rows > 1 {
             TextEdit::multiline(text).desired_rows(input.rows)
