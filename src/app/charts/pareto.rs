@@ -1,5 +1,7 @@
 //! Throughput against latency, with the front that no other combination beats in both.
 
+use std::collections::HashSet;
+
 use egui::{Align2, CursorIcon, Grid, Rect, RichText, ScrollArea, Ui};
 use egui_material_icons::icons::ICON_SCATTER_PLOT;
 use egui_plot::{AxisHints, Line, PlotPoint, PlotPoints, PlotTransform, Points};
@@ -20,6 +22,10 @@ const LATENCIES: [Layer; 4] = [
 const LEAST_HEIGHT: f32 = 150.0;
 const LIST_HEIGHT: f32 = 124.0;
 
+/// Dots off the front are drawn at most once in each field of a raster this fine: ten thousand of
+/// them take longer than a frame, and lie over each other.
+const RASTER: (f64, f64) = (160.0, 90.0);
+
 /// What is chosen, and what is prepared for drawing it.
 #[derive(Debug)]
 pub struct ParetoPanel {
@@ -27,8 +33,9 @@ pub struct ParetoPanel {
     /// Those that the run has.
     latencies: Vec<Layer>,
     points: Vec<DrawnPoint>,
-    /// Positions of all points, those off the front first.
+    /// Positions of the points off the front, as many as can be told apart.
     behind: Vec<PlotPoint>,
+    /// Positions of those on it.
     front: Vec<PlotPoint>,
     /// The front as a line: the most throughput that can be had within each latency.
     steps: Vec<PlotPoint>,
@@ -108,7 +115,7 @@ impl ParetoPanel {
                 .filter(move |point| point.on_front == wanted);
             points.map(|point| point.at).collect::<Vec<_>>()
         };
-        (self.behind, self.front) = (at(false), at(true));
+        (self.behind, self.front) = (thinned(at(false)), at(true));
         self.steps = steps(&self.front);
         self.summary = format!(
             "Throughput against {}: {} combinations, {} on the front",
@@ -287,4 +294,36 @@ pub(super) fn steps(front: &[PlotPoint]) -> Vec<PlotPoint> {
         steps.push(*point);
     }
     steps
+}
+
+/// The first point in each field of [`RASTER`] over all of them.
+fn thinned(points: Vec<PlotPoint>) -> Vec<PlotPoint> {
+    let most = |of: fn(&PlotPoint) -> f64| points.iter().map(of).fold(0.0, f64::max);
+    let (width, height) = (most(|p| p.x), most(|p| p.y));
+    let mut taken = HashSet::new();
+    let field = |at: f64, all: f64, fields: f64| (at / all * fields) as u32;
+    let mut points = points;
+    points.retain(|p| taken.insert((field(p.x, width, RASTER.0), field(p.y, height, RASTER.1))));
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_that_lie_over_each_other_are_drawn_once() {
+        let crowd = (0..10_000).map(|n| {
+            let (x, y) = (f64::from(n % 100), f64::from(n / 100));
+            PlotPoint::new(1.0 + x / 1e3, 1.0 + y / 1e3)
+        });
+        let far = PlotPoint::new(100.0, 100.0);
+        let kept = thinned(crowd.chain([far]).collect());
+        assert_eq!(kept.len(), 2, "one for the crowd, and the one far off");
+        assert!(kept.iter().any(|p| p.x.to_string() == "100"));
+        assert!(thinned(Vec::new()).is_empty());
+        // Without extent, as where nothing was measured but zero.
+        let same = vec![PlotPoint::new(0.0, 0.0); 3];
+        assert_eq!(thinned(same).len(), 1);
+    }
 }

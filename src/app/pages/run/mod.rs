@@ -73,6 +73,8 @@ pub struct RunView {
     /// Its results file; `None` until the engine has taken it on.
     pub csv: Option<PathBuf>,
     board: Arc<Board>,
+    /// Those that were not prepared from the present board yet.
+    stale_charts: Vec<Tab>,
     /// The state's revision that everything below was prepared from.
     revision: Option<u64>,
     heat: HeatPanel,
@@ -96,6 +98,7 @@ impl RunView {
             stopping: false,
             csv: None,
             board,
+            stale_charts: Vec::new(),
             revision: None,
             heat: HeatPanel::default(),
             lines: LinesPanel::default(),
@@ -116,15 +119,26 @@ impl RunView {
             self.revision = Some(self.state.revision());
             self.board = self.state.board();
             self.heat.update(&self.board);
-            self.lines.update(&self.board);
-            self.pareto.update(&self.board);
             self.table.update(&self.board);
+            self.stale_charts = [Tab::Lines, Tab::Pareto].into();
         }
+        self.prepare_chart();
         let live = self.state.live_snapshot().tokens_per_second;
         self.heat.set_live(&self.board, live);
         self.plots.update(&self.state, &self.board);
         self.log.update(self.state.log());
         self.update_detail();
+    }
+
+    /// The charts of hidden tabs are left as they were: with ten thousand cells, each takes longer
+    /// than a frame.
+    fn prepare_chart(&mut self) {
+        let stale = self.stale_charts.iter().position(|tab| *tab == self.tab);
+        let Some(stale) = stale else { return };
+        match self.stale_charts.swap_remove(stale) {
+            Tab::Lines => self.lines.update(&self.board),
+            _ => self.pareto.update(&self.board),
+        }
     }
 
     /// The chart that is shown; where none is, the heatmap.
@@ -239,6 +253,7 @@ pub fn show(
         actions.extend(header::show(ui, run).into_iter().map(RunAction::Command));
         ui.add_space(space::S);
         tabs(ui, &mut run.tab, wide);
+        run.prepare_chart();
         ui.add_space(space::S);
         let before = run.heat.selected;
         match run.tab {
