@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion};
+use egui::accesskit::Rect as Bounds;
 use egui::{Context, Event, FullOutput, Modifiers, PointerButton, Pos2, RawInput, Rect, Ui, vec2};
 use mlx_throughput_lab::app::Lab;
 use mlx_throughput_lab::app::pages::run::form::{Facts, FormModel, Presets};
@@ -16,80 +17,41 @@ use mlx_throughput_lab::app::run_state::RunState;
 use mlx_throughput_lab::app::theme;
 use mlx_throughput_lab::engine::event::{CellResult, EngineEvent};
 use mlx_throughput_lab::measure::figures::{Figures, Mode, Percentiles};
-use mlx_throughput_lab::plan::{
-    Balancer, Cell, LoadPoint, ModelRef, Plan, RunKind, ServerOptions, ServerPoint, WindowRule,
-    Workload,
-};
+use mlx_throughput_lab::plan::{self, Balancer, Cell, Inputs, ModelRef, Plan, RunKind};
+use mlx_throughput_lab::settings::{Settings, Sources};
 use mlx_throughput_lab::store::row::CellRow;
 
-const CELLS: u32 = 10_000;
+const CELLS: usize = 10_000;
 
-fn cell(n: u32) -> Cell {
-    Cell {
-        index: n,
-        point: ServerPoint {
-            instances: n / 2_500 + 1,
-            decode_concurrency: Some(n / 25 % 10 + 1),
-            prompt_concurrency: Some(n / 250 % 10 + 1),
-            flags: Vec::new(),
-        },
-        load: LoadPoint {
-            concurrency: n % 25 + 1,
-            requests: None,
-            max_tokens: 64,
-            prompt_tokens: None,
-        },
-        repeat: 1,
-    }
-}
-
+/// 4 × 10 × 10 × 25 cells, as `sweep full` builds them.
 fn plan() -> Plan {
-    Plan {
+    let settings = Settings::resolve(&Sources {
+        environment: [
+            ("MLX_INSTANCES_LIST", "1..4+1"),
+            ("MLX_DECODE_CONCURRENCY_LIST", "1..10+1"),
+            ("MLX_PROMPT_CONCURRENCY_LIST", "1..10+1"),
+            ("MLX_CONCURRENCY_LIST", "1..25+1"),
+        ]
+        .map(|(name, list)| (name.to_owned(), list.to_owned()))
+        .into(),
+        ..Sources::default()
+    });
+    let plan = plan::build(Inputs {
         kind: RunKind::FullSweep,
+        settings: &settings.expect("these are lists"),
+        axes: &[],
         model: ModelRef {
             path: "models/tiny".to_owned(),
             label: "synthetic:tiny".to_owned(),
             synthetic: true,
         },
-        workload: Workload {
-            prompt: "Say hello.".to_owned(),
-            temperature: 0.3,
-            stream: true,
-            mode: Mode::Sustained,
-            identical_prompts: false,
-            window: WindowRule {
-                min_s: 10.0,
-                min_e2e: 3.0,
-                min_completions: 64,
-                max_s: 60.0,
-            },
-            warmup_requests: 2,
-            request_timeout_s: 120.0,
-            retry_attempts: 8,
-            retry_sleep_s: 0.5,
-        },
-        servers: ServerOptions {
-            env: std::collections::BTreeMap::new(),
-            host: "127.0.0.1".to_owned(),
-            port: None,
-            base_port: 9000,
-            nginx_port: 8088,
-            balancer: Balancer::Nginx,
-            args: Vec::new(),
-            backlog: None,
-            ready_timeout_s: 180.0,
-            bind_timeout_s: 180.0,
-            startup_delay_s: None,
-            watchdog_s: 60.0,
-            attached: None,
-        },
-        cells: (0..CELLS).map(cell).collect(),
-        continue_on_error: true,
-        cell_pause_s: 0.0,
-        settings: Vec::new(),
-        notices: Vec::new(),
-        results_dir: "results".into(),
-    }
+        known_flags: None,
+        nginx_found: true,
+        cores: 2,
+    });
+    let plan = plan.expect("a sweep of what the server can do");
+    assert_eq!(plan.cells.len(), CELLS);
+    plan
 }
 
 /// Between 0 and 1, other for each `n`.
@@ -110,8 +72,8 @@ fn percentiles(base_s: f64) -> Percentiles {
 }
 
 /// More requests in flight give more tokens per second and longer waits, as on a real machine.
-fn figures(n: u32) -> Figures {
-    let load = f64::from(n % 25 + 1);
+fn figures(cell: &Cell) -> Figures {
+    let (n, load) = (cell.index, f64::from(cell.load.concurrency));
     let throughput_tps = (60.0 + 30.0 * scattered(n)) * load.sqrt();
     Figures {
         mode: Mode::Sustained,
@@ -142,33 +104,34 @@ fn figures(n: u32) -> Figures {
     }
 }
 
-fn result(n: u32) -> CellResult {
+fn result(cell: &Cell) -> CellResult {
     CellResult {
-        figures: Some(figures(n)),
-        ..CellResult::begin(cell(n), Balancer::Nginx)
+        figures: Some(figures(cell)),
+        ..CellResult::begin(cell.clone(), Balancer::Nginx)
     }
 }
 
-fn finished(n: u32) -> EngineEvent {
+fn finished(cell: &Cell) -> EngineEvent {
+    let done = cell.index + 1;
     EngineEvent::CellFinished {
-        result: Box::new(result(n)),
-        done: n + 1,
-        total: CELLS,
-        elapsed_s: f64::from(n) * 30.0,
-        left_s: Some(f64::from(CELLS - n) * 30.0),
+        result: Box::new(result(cell)),
+        done,
+        total: CELLS as u32,
+        elapsed_s: f64::from(done) * 30.0,
+        left_s: Some((CELLS as f64 - f64::from(done)) * 30.0),
     }
 }
 
 /// A run of which all cells but the last have ended.
-fn state() -> RunState {
+fn state(plan: &Plan) -> RunState {
     let mut state = RunState::new();
     state.apply(&EngineEvent::RunStarted {
-        plan: Box::new(plan()),
+        plan: Box::new(plan.clone()),
         already_done: 0,
         started_at: jiff::Timestamp::now(),
     });
-    for n in 0..CELLS - 1 {
-        state.apply(&finished(n));
+    for cell in &plan.cells[..CELLS - 1] {
+        state.apply(&finished(cell));
     }
     state
 }
@@ -206,18 +169,20 @@ impl Window {
         output
     }
 
-    /// Clicks what a screen reader calls `label`.
-    fn click(&mut self, label: &str, draw: &mut dyn FnMut(&mut Ui)) {
+    /// Where that is which a screen reader calls `label`.
+    fn find(&mut self, label: &str, draw: &mut dyn FnMut(&mut Ui)) -> Option<Bounds> {
         self.context.enable_accesskit();
         let mut output = self.frame(Vec::new(), draw);
         self.context.disable_accesskit();
-        let nodes = output.platform_output.accesskit_update.take();
-        let nodes = nodes.expect("a tree was asked for").nodes;
-        let named = nodes
-            .iter()
-            .find(|(_, node)| node.label() == Some(label) && node.bounds().is_some());
-        let (_, node) = named.unwrap_or_else(|| panic!("nothing is called {label:?}"));
-        let bounds = node.bounds().expect("it was looked for");
+        let tree = output.platform_output.accesskit_update.take();
+        let nodes = tree.expect("a tree was asked for").nodes;
+        let mut named = nodes.iter().filter(|(_, node)| node.label() == Some(label));
+        named.find_map(|(_, node)| node.bounds())
+    }
+
+    fn click(&mut self, label: &str, draw: &mut dyn FnMut(&mut Ui)) {
+        let bounds = self.find(label, draw);
+        let bounds = bounds.unwrap_or_else(|| panic!("nothing is called {label:?}"));
         let middle = |a: f64, b: f64| f64::midpoint(a, b) as f32;
         let pos = Pos2::new(middle(bounds.x0, bounds.x1), middle(bounds.y0, bounds.y1));
         let button = |pressed| Event::PointerButton {
@@ -253,7 +218,7 @@ fn run_page(group: &mut BenchmarkGroup<'_, WallTime>) {
     theme::install(&context);
     let mut window = Window::new(context);
     let mut form = FormModel::new(Facts::default(), Presets::default(), None);
-    let mut view = RunView::new(state());
+    let mut view = RunView::new(state(&plan()));
     let mut draw = |ui: &mut Ui| {
         run::show(ui, &mut form, Some(&mut view), &mut |_| false);
     };
@@ -267,8 +232,8 @@ fn run_page(group: &mut BenchmarkGroup<'_, WallTime>) {
 fn file(path: &Path) {
     let mut file = csv::Writer::from_path(path).expect("a file");
     let plan = plan();
-    for n in 0..CELLS {
-        file.serialize(CellRow::new(&result(n), &plan))
+    for cell in &plan.cells {
+        file.serialize(CellRow::new(&result(cell), &plan))
             .expect("a row");
     }
     file.flush().expect("room in the temporary folder");
@@ -282,6 +247,11 @@ fn pages(group: &mut BenchmarkGroup<'_, WallTime>) {
     let environment = vec![("MLX_RESULTS_DIR".to_owned(), results)];
     let context = Context::default();
     let data = folder.path().join("data");
+    let (ask, asked) = std::sync::mpsc::channel();
+    context.set_request_repaint_callback(move |_| {
+        // Nobody listens any more once the pages are drawn.
+        let _ = ask.send(());
+    });
     let lab = Lab::in_folder(&context, Some(&csv), Some(&data), environment);
     let mut lab = lab.expect("a window");
     let mut window = Window::new(context);
@@ -289,10 +259,10 @@ fn pages(group: &mut BenchmarkGroup<'_, WallTime>) {
         lab.drain();
         lab.draw(ui);
     };
-    // The file is read, and the machine looked at, in the background.
-    for _ in 0..50 {
-        window.frame(Vec::new(), &mut draw);
-        std::thread::sleep(Duration::from_millis(100));
+    // The file is read in the background, and what is done there asks for a frame.
+    while window.find("Heatmap", &mut draw).is_none() {
+        let limit = Duration::from_mins(1);
+        asked.recv_timeout(limit).expect("the file is read");
     }
     for tab in ["Heatmap", "Lines", "Pareto", "Table", "Machine", "Details"] {
         window.click(tab, &mut draw);
@@ -319,10 +289,12 @@ fn main() {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2));
-    let mut view = RunView::new(state());
+    let plan = plan();
+    let last = plan.cells.last().expect("there are cells");
+    let mut view = RunView::new(state(&plan));
     folds.bench_function("a finished cell", |bencher| {
         bencher.iter_batched(
-            || finished(CELLS - 1),
+            || finished(last),
             |event| {
                 view.state.apply(&event);
                 view.update();

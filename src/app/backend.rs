@@ -22,7 +22,7 @@ use crate::engine::{self, EngineConfig, Handle, Run};
 use crate::models::catalogue::{Catalogue, Entry};
 use crate::models::memory::{Judgement, MachineMemory};
 use crate::models::{Places, resolve, synthetic};
-use crate::plan::{KnownFlags, Plan};
+use crate::plan::{KnownFlags, Plan, SweepAxis};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
@@ -215,8 +215,15 @@ impl Backend {
         self.runtime.spawn_blocking(move || window.say(work()));
     }
 
-    /// Prepares `plan` (environment, model) and starts it.
-    pub fn start(&self, settings: Settings, plan: Plan, cancel: CancellationToken) {
+    /// Prepares what `plan` needs (environment, model), builds it anew with what the server that
+    /// was found or installed can really do, and starts it.
+    pub fn start(
+        &self,
+        settings: Settings,
+        plan: Plan,
+        axes: Vec<SweepAxis>,
+        cancel: CancellationToken,
+    ) {
         #[cfg(test)]
         if let Some(stand_in) = self.stand_in.clone() {
             self.spawn_blocking(move || Done::Started(Ok(Box::new(stand_in(plan)))));
@@ -225,7 +232,7 @@ impl Backend {
         let report = self.report();
         let wake = self.wake();
         self.spawn(async move {
-            let started = start(settings, plan, &report, wake, &cancel).await;
+            let started = start(settings, plan, &axes, &report, wake, &cancel).await;
             Done::Started(started.map(Box::new))
         });
     }
@@ -403,20 +410,17 @@ impl Backend {
 
 async fn start(
     settings: Settings,
-    plan: Plan,
+    shown: Plan,
+    axes: &[SweepAxis],
     report: &Arc<dyn Report>,
     wake: engine::emitter::Wake,
     cancel: &CancellationToken,
 ) -> Result<Started, SessionError> {
     let session = Session::open(settings, NoMlx::SetUp, report, cancel).await?;
-    // The model may have been made meanwhile, under the path that it was resolved to.
-    let mut plan = Plan {
-        model: session.model.clone(),
-        ..plan
-    };
-    if let Some(attached) = &mut plan.servers.attached {
-        attached.model.clone_from(&session.model.path);
-    }
+    // The form's plan may be from before the environment and the model were there: its flags were
+    // then checked against a version that is not installed.
+    let mut plan = session.plan(shown.kind, axes)?;
+    plan.results_dir = shown.results_dir;
     let recorder = session
         .record(&plan)
         .map_err(|error| SessionError::Failed(error.into()))?;

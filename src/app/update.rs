@@ -142,10 +142,11 @@ impl Lab {
             return;
         };
         let (mut plan, settings) = (plan.clone(), settings.clone());
+        let axes = self.form.sweep_axes().to_vec();
         self.remember_model();
         plan.results_dir = self.results_dir();
         let cancel = CancellationToken::new();
-        self.backend.start(settings, plan, cancel.clone());
+        self.backend.start(settings, plan, axes, cancel.clone());
         self.preparing = Some(cancel);
         self.begin_run();
     }

@@ -110,7 +110,8 @@ pub fn show(ui: &mut Ui, welcome: &Welcome, preparing: &mut Preparing) -> Option
         ui.add_space(space::XS);
         theme::caption(
             ui,
-            "Nothing leaves this machine, and nothing outside the app's folder changes.",
+            "Nothing leaves this machine. What is installed and made stays in the app's own folder; \
+             figures go into the results folder (see the settings).",
         );
     });
     asked

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use egui::{Align2, CursorIcon, Grid, Rect, RichText, ScrollArea, Ui};
+use egui::{Align2, CursorIcon, Grid, Pos2, Rect, RichText, ScrollArea, Ui};
 use egui_material_icons::icons::ICON_SCATTER_PLOT;
 use egui_plot::{AxisHints, Line, PlotPoint, PlotPoints, PlotTransform, Points};
 
@@ -221,21 +221,25 @@ impl ParetoPanel {
     fn names(&self, ui: &Ui, transform: &PlotTransform) {
         let palette = palette(ui);
         let painter = ui.painter().with_clip_rect(*transform.frame());
-        let on_screen = |point: &DrawnPoint| transform.position_from_point(&point.at);
+        let on_screen = |at: &PlotPoint| transform.position_from_point(at);
+        // Those that are drawn: a name beside a crowd need not ask each of its members.
+        let dots: Vec<Pos2> = self
+            .behind
+            .iter()
+            .chain(&self.front)
+            .map(on_screen)
+            .collect();
         let mut taken: Vec<Rect> = Vec::new();
         for point in self.points.iter().rev().filter(|point| point.on_front) {
             let font = font::medium(11.0);
             let galley = painter.layout_no_wrap(point.name.clone(), font, palette.text_secondary);
-            let dot = on_screen(point);
+            let dot = on_screen(&point.at);
             // Right of and below its point lies nothing of the front; else to the left of it.
             let right = Align2::LEFT_TOP.anchor_size(dot + egui::vec2(9.0, 2.0), galley.size());
             let left = Align2::RIGHT_BOTTOM.anchor_size(dot - egui::vec2(9.0, 2.0), galley.size());
             let fits = |rect: &Rect| {
                 transform.frame().contains_rect(*rect)
-                    && !self
-                        .points
-                        .iter()
-                        .any(|p| rect.expand(3.0).contains(on_screen(p)))
+                    && !dots.iter().any(|dot| rect.expand(3.0).contains(*dot))
                     && taken
                         .iter()
                         .all(|other| !other.expand(2.0).intersects(*rect))
@@ -297,12 +301,11 @@ pub(super) fn steps(front: &[PlotPoint]) -> Vec<PlotPoint> {
 }
 
 /// The first point in each field of [`RASTER`] over all of them.
-fn thinned(points: Vec<PlotPoint>) -> Vec<PlotPoint> {
+fn thinned(mut points: Vec<PlotPoint>) -> Vec<PlotPoint> {
     let most = |of: fn(&PlotPoint) -> f64| points.iter().map(of).fold(0.0, f64::max);
     let (width, height) = (most(|p| p.x), most(|p| p.y));
     let mut taken = HashSet::new();
     let field = |at: f64, all: f64, fields: f64| (at / all * fields) as u32;
-    let mut points = points;
     points.retain(|p| taken.insert((field(p.x, width, RASTER.0), field(p.y, height, RASTER.1))));
     points
 }

@@ -172,6 +172,9 @@ fn first_start(lab: &Lab) -> Result<(), Failed> {
     })?;
     desktop.settled_picture("first-3-stopped")?;
     ensure!(!home.csv()?.is_empty(), "finished cells are on disk");
+    // The plan is checked against the server that is there, whenever that was found.
+    let json = home.json()?.to_string();
+    ensure!(!json.contains("could not be asked"), "{json}");
     drop(window);
     lab.nothing_left(Duration::from_secs(5))
 }

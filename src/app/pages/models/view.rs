@@ -17,7 +17,8 @@ pub fn show(ui: &mut Ui, page: &mut ModelsPage) -> Vec<ModelsAction> {
     let fill = palette(ui).background;
     Panel::left("models_list")
         .resizable(true)
-        .default_size(360.0)
+        // In a small window, what is known of a model needs the room more than its name.
+        .default_size((0.36 * ui.available_width()).clamp(300.0, 360.0))
         .size_range(300.0..=520.0)
         .frame(Frame::new().fill(fill))
         .show(ui, |ui| list_view::show(ui, page, &mut events));

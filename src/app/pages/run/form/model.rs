@@ -12,7 +12,7 @@ use super::presets::Presets;
 use super::summary::{CommandLine, Summary};
 use crate::models::memory::Judgement;
 use crate::plan::estimate::Pace;
-use crate::plan::{KnownFlags, ModelRef, Plan, RunKind};
+use crate::plan::{KnownFlags, ModelRef, Plan, RunKind, SweepAxis};
 use crate::settings::{SavedSettings, Settings, Var, table};
 
 /// What the form is told of this machine. After a change: [`FormModel::update`].
@@ -92,6 +92,8 @@ pub struct FormModel {
     pub(super) blocked: Option<String>,
     pub(super) model_text: String,
     pub(super) plan: Option<Plan>,
+    /// The axes of the present plan.
+    pub(super) sweep_axes: Vec<SweepAxis>,
     /// The effective settings, while none of them is wrong.
     pub(super) settings: Option<Settings>,
     pub(super) summary: Option<Summary>,
@@ -135,6 +137,7 @@ impl FormModel {
             blocked: None,
             model_text: String::new(),
             plan: None,
+            sweep_axes: Vec::new(),
             settings: None,
             summary: None,
             commands: None,
@@ -204,6 +207,11 @@ impl FormModel {
     /// where [`FormModel::set_resolved`] has not said yet.
     pub fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()
+    }
+
+    /// The axes that [`FormModel::plan`] was built with; the lists among the settings give the rest.
+    pub fn sweep_axes(&self) -> &[SweepAxis] {
+        &self.sweep_axes
     }
 
     /// The effective settings of [`FormModel::plan`].

@@ -82,6 +82,7 @@ impl FormModel {
             self.memory = None;
         }
         self.plan = plan;
+        self.sweep_axes = sweep_axes;
         self.axis_rows = if takes_axes { axis_rows } else { Vec::new() };
         self.suggestions = if takes_axes {
             let known = self.facts.known_flags.as_ref();
