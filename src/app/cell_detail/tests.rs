@@ -6,6 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
 use super::*;
+use crate::app::testing::picture::picture;
 use crate::engine::event::CellStatus;
 use crate::measure::sample::ErrorClass;
 
@@ -107,16 +108,6 @@ fn harness(detail: CellDetail, theme: Theme) -> Harness<'static, CellDetail> {
             },
             detail,
         )
-}
-
-fn picture(harness: &mut Harness<'static, CellDetail>, name: &str) {
-    if std::env::var_os("PICTURES").is_none() {
-        return;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let image = harness.render().expect("a picture");
-    image.save(folder.join(name)).expect("a file");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use egui_plot::PlotPoint;
 
 use super::lines::LinesPanel;
 use super::pareto::{ParetoPanel, steps};
+use crate::app::testing::picture::picture;
 use crate::board::Board;
 use crate::engine::event::CellStatus;
 use crate::store::library;
@@ -78,17 +79,6 @@ fn board() -> Board {
         }
     }
     Board::of_rows(&rows)
-}
-
-/// See the Results page's tests: only asked for, and never needed.
-fn picture(harness: &mut Harness<'static, State>, name: &str) {
-    if std::env::var_os("PICTURES").is_none() {
-        return;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let image = harness.render().expect("a picture");
-    image.save(folder.join(name)).expect("a file");
 }
 
 #[test]

@@ -8,9 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::app::backend::Done;
-use crate::app::testing::window::{
-    Window, click, listed, picture, press, sample, until, window, window_of,
-};
+use crate::app::testing::picture::picture;
+use crate::app::testing::window::{Window, click, listed, press, sample, until, window, window_of};
 use crate::python::managed::Progress;
 use crate::session::SessionError;
 

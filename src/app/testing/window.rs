@@ -112,13 +112,3 @@ pub(in crate::app) fn click(harness: &mut Window, name: &str) {
     harness.get_by_label(name).click();
     harness.run_steps(3);
 }
-
-pub(in crate::app) fn picture(harness: &mut Window, name: &str) {
-    if std::env::var_os("PICTURES").is_none() {
-        return;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
-    fs::create_dir_all(&folder).expect("a folder");
-    let image = harness.render().expect("a picture");
-    image.save(folder.join(name)).expect("a file");
-}

@@ -6,6 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::*;
+use crate::app::testing::picture::picture;
 use crate::compare::testing::Recorded;
 use crate::store::library;
 
@@ -69,17 +70,6 @@ fn press(harness: &mut Harness<'static, State>, name: &str) {
     harness.run();
     harness.remove_cursor();
     harness.run();
-}
-
-/// `PICTURES=1 cargo test --lib compare` writes them to `target/screenshots/`, to look at.
-fn picture(harness: &mut Harness<'static, State>, name: &str) {
-    if std::env::var_os("PICTURES").is_none() {
-        return;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
-    fs::create_dir_all(&folder).expect("a folder");
-    let image = harness.render().expect("a picture");
-    image.save(folder.join(name)).expect("a file");
 }
 
 /// The second run is of a later mlx, and faster with more requests: its first cell is as it was,

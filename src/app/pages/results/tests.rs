@@ -7,6 +7,7 @@ use egui_kittest::kittest::Queryable as _;
 use serde_json::json;
 
 use super::*;
+use crate::app::testing::picture::picture;
 use crate::board::Layer;
 use crate::store::library;
 use crate::store::recorder::Recorder;
@@ -99,18 +100,6 @@ fn select(harness: &mut Harness<'static, State>, name: &str) -> PathBuf {
     harness.get_by_label_contains(name).click();
     harness.run();
     open_asked(harness)
-}
-
-/// `PICTURES=1 cargo test --lib results` writes them to `target/screenshots/`, to look at. The tests
-/// themselves need no graphics driver.
-fn picture(harness: &mut Harness<'static, State>, name: &str) {
-    if std::env::var_os("PICTURES").is_none() {
-        return;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
-    fs::create_dir_all(&folder).expect("a folder");
-    let image = harness.render().expect("a picture");
-    image.save(folder.join(name)).expect("a file");
 }
 
 #[test]
