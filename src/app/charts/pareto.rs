@@ -1,6 +1,7 @@
 //! Throughput against latency, with the front that no other combination beats in both.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use egui::{Align2, CursorIcon, Grid, Pos2, Rect, RichText, ScrollArea, Ui};
 use egui_material_icons::icons::ICON_SCATTER_PLOT;
@@ -25,6 +26,12 @@ const LIST_HEIGHT: f32 = 124.0;
 /// Dots off the front are drawn at most once in each field of a raster this fine: ten thousand of
 /// them take longer than a frame, and lie over each other.
 const RASTER: (f64, f64) = (160.0, 90.0);
+
+/// A longer list is drawn only as far as it is in sight, where a screen reader finds the rest by
+/// scrolling.
+const WHOLE_LIST: usize = 200;
+/// Points of the front that a name is tried at; there is room for a dozen or so.
+const MOST_NAMES: usize = 48;
 
 /// What is chosen, and what is prepared for drawing it.
 #[derive(Debug)]
@@ -230,7 +237,9 @@ impl ParetoPanel {
             .map(on_screen)
             .collect();
         let mut taken: Vec<Rect> = Vec::new();
-        for point in self.points.iter().rev().filter(|point| point.on_front) {
+        let every = self.front.len().div_ceil(MOST_NAMES).max(1);
+        let front = self.points.iter().rev().filter(|point| point.on_front);
+        for point in front.step_by(every) {
             let font = font::medium(11.0);
             let galley = painter.layout_no_wrap(point.name.clone(), font, palette.text_secondary);
             let dot = on_screen(&point.at);
@@ -256,34 +265,42 @@ impl ParetoPanel {
             ui,
             "On the front: nothing else is faster at no more latency",
         );
-        ScrollArea::vertical()
-            .id_salt("front")
-            .auto_shrink(false)
+        let all = self.front.len();
+        let scroll = ScrollArea::vertical().id_salt("front").auto_shrink(false);
+        if all <= WHOLE_LIST {
+            scroll.show(ui, |ui| self.rows(ui, 0..all, selected));
+        } else {
+            let height = ui.spacing().interact_size.y;
+            scroll.show_rows(ui, height, all, |ui, rows| self.rows(ui, rows, selected));
+        }
+    }
+
+    fn rows(&self, ui: &mut Ui, rows: Range<usize>, selected: &mut Option<usize>) {
+        Grid::new("front points")
+            .num_columns(3)
+            .spacing([space::XL, ui.spacing().item_spacing.y])
+            .start_row(rows.start)
             .show(ui, |ui| {
-                Grid::new("front points")
-                    .num_columns(3)
-                    .spacing([space::XL, 2.0])
-                    .show(ui, |ui| {
-                        for point in self.points.iter().filter(|point| point.on_front) {
-                            let name = format!(
-                                "Front: {}, {}, {} {}",
-                                point.name,
-                                point.throughput,
-                                self.latency.name(),
-                                point.latency
-                            );
-                            let line = ui
-                                .selectable_label(*selected == Some(point.entry), &point.name)
-                                .accessible_name(name);
-                            if line.clicked() {
-                                *selected = Some(point.entry);
-                            }
-                            for figure in [&point.throughput, &point.latency] {
-                                ui.label(RichText::new(figure).font(font::figures(12.0)));
-                            }
-                            ui.end_row();
-                        }
-                    });
+                let front = self.points.iter().filter(|point| point.on_front);
+                for point in front.skip(rows.start).take(rows.len()) {
+                    let name = format!(
+                        "Front: {}, {}, {} {}",
+                        point.name,
+                        point.throughput,
+                        self.latency.name(),
+                        point.latency
+                    );
+                    let line = ui
+                        .selectable_label(*selected == Some(point.entry), &point.name)
+                        .accessible_name(name);
+                    if line.clicked() {
+                        *selected = Some(point.entry);
+                    }
+                    for figure in [&point.throughput, &point.latency] {
+                        ui.label(RichText::new(figure).font(font::figures(12.0)));
+                    }
+                    ui.end_row();
+                }
             });
     }
 }

@@ -108,7 +108,8 @@ fn facts(ui: &mut Ui, facts: &[Fact]) {
     let colour = palette(ui).text_secondary;
     // Two pairs side by side: down the first column, then the second.
     let rows = facts.len().div_ceil(2);
-    let width = (ui.available_width() - space::XL) / 4.0;
+    // Less than a quarter: a long value may take what short ones leave.
+    let width = ui.available_width() / 4.0 - 2.0 * space::M;
     Grid::new("model facts")
         .num_columns(4)
         .min_col_width(width.min(150.0))

@@ -59,7 +59,7 @@ pub(super) fn show(
         if let Some(wrong) = maker.errors.get(&Part::Constants) {
             error(ui, wrong);
         }
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let ready = maker.ready().is_some() && !making;
             ui.add_enabled_ui(ready, |ui| {
                 if primary_button(ui, "Make").clicked() {

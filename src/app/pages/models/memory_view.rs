@@ -115,6 +115,6 @@ fn legend(ui: &mut Ui, memory: &MemoryView) {
             ui.add_space(space::S);
         }
         let of = RichText::new(format!("of {}", memory.limit_text)).small();
-        ui.add(Label::new(of.color(colours.text_secondary)).extend());
+        ui.label(of.color(colours.text_secondary));
     });
 }
