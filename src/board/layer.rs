@@ -89,13 +89,16 @@ impl Layer {
 
     /// For a column of a table: the same decimals in each row, without the unit.
     pub fn precise(self, value: f64) -> String {
-        let decimals = match self {
+        grouped(value, self.decimals())
+    }
+
+    pub(super) const fn decimals(self) -> usize {
+        match self {
             Self::Throughput | Self::PerUser => 1,
             Self::TtftP50 | Self::TtftP95 => 3,
             Self::TpotP50 | Self::E2eP50 | Self::PeakMemory => 2,
             Self::Errors | Self::GpuBusy => 0,
-        };
-        grouped(value, decimals)
+        }
     }
 
     /// For a cell of a heatmap: three digits that count, without the unit.
@@ -123,7 +126,7 @@ impl Layer {
 }
 
 /// Fixed decimals, and a comma between thousands.
-fn grouped(value: f64, decimals: usize) -> String {
+pub(super) fn grouped(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let (whole, rest) = match text.find('.') {
         Some(point) => text.split_at(point),

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::figures::{Figures, Mode};
-use super::outcome::LoadOutcome;
+use super::figures::{Figures, Intervals, Mode, Percentiles};
+use super::interval::{self, Interval, Statistic};
+use super::outcome::{LoadOutcome, Window};
 use super::sample::RequestSample;
 use super::stats::percentiles;
 use super::window::within;
@@ -48,7 +49,7 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         .iter()
         .filter(|s| s.usage.completion_tokens < asked.max_tokens)
         .count();
-    Figures {
+    let mut figures = Figures {
         mode: asked.mode,
         requests: count(samples.len()),
         errors,
@@ -80,6 +81,33 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         connect_retries: samples.iter().map(|s| s.connect_retries).sum(),
         connect_retry_s: outcome.connect_retry_s,
         per_instance: per_instance(samples, asked.instances),
+        intervals: Intervals::default(),
+    };
+    figures.intervals = intervals(&figures, samples, window.as_ref(), asked.concurrency);
+    figures
+}
+
+/// Of what is claimed. A batch of a fixed number of requests has no window: it begins and ends with
+/// fewer in flight, so that no part of it stands for the others, and only repeats tell how sure its
+/// throughput is.
+fn intervals(
+    figures: &Figures,
+    samples: &[RequestSample],
+    window: Option<&Window>,
+    concurrency: u32,
+) -> Intervals {
+    type Latency = fn(&RequestSample) -> Option<f64>;
+    let of_median = |claimed: &Percentiles, latency: Latency| -> Option<Interval> {
+        claimed.p50_s?;
+        let latencies: Vec<f64> = samples.iter().filter_map(latency).collect();
+        interval::of_latency(&latencies, concurrency, Statistic::Median)
+    };
+    Intervals {
+        throughput_tps: window
+            .and_then(|window| interval::of_throughput(samples, window, figures.throughput_tps)),
+        ttft_p50_s: of_median(&figures.ttft, RequestSample::ttft_s),
+        tpot_p50_s: of_median(&figures.tpot, RequestSample::tpot_s),
+        e2e_p50_s: of_median(&figures.e2e, RequestSample::e2e_s),
     }
 }
 

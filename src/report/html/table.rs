@@ -26,6 +26,9 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
         let everywhere = format!("The same in every cell: {}.", fixed.join(", "));
         page.element("p", "quiet", &everywhere);
     }
+    if let Some(about) = document.about_intervals() {
+        page.element("p", "quiet", &about);
+    }
     page.raw("<div class=\"wide\"><table class=\"cells\">\n<thead><tr>");
     for values in &dimensions {
         page.element("th", "", &values.dimension.to_string());
@@ -77,10 +80,11 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
 
 /// The unrounded figure stands in `data-v`, for sorting.
 fn figure(entry: &Entry, layer: Layer) -> String {
+    let interval = entry.row.as_deref().and_then(|row| layer.interval(row));
     match entry.value(layer) {
         Some(value) => format!(
             "<td class=\"figure\" data-v=\"{value}\">{}</td>",
-            text(&layer.precise(value))
+            text(&layer.precise_with(value, interval))
         ),
         None => "<td class=\"figure\"></td>".to_owned(),
     }
