@@ -5,7 +5,7 @@ use std::path::Path;
 use super::chart::{Caption, Chart, ChartError, Look};
 use super::{html, json, markdown, png, spreadsheet};
 use crate::board::{Board, Estimate, Layer};
-use crate::measure::interval::ONE_WINDOW_CAUTION;
+use crate::measure::interval::ONE_WINDOW;
 use crate::store::error::StoreError;
 use crate::store::library::{LoadedRun, kind_text};
 use crate::store::read::Origin;
@@ -188,9 +188,7 @@ impl<'a> Document<'a> {
     pub fn about_intervals(&self) -> Option<String> {
         let mut rows = self.run.rows.iter();
         let any = rows.any(|row| Layer::Throughput.interval(row).is_some());
-        any.then(|| {
-            format!("±: the 95 % interval of a cell within its one window. {ONE_WINDOW_CAUTION}.")
-        })
+        any.then(|| format!("±: {ONE_WINDOW}"))
     }
 
     /// "23 of 24 cells measured", where some are not.

@@ -3,7 +3,7 @@
 use strum::IntoEnumIterator as _;
 
 use crate::board::{Board, CellState, Layer};
-use crate::measure::interval::{self, Basis, Interval, ONE_WINDOW_CAUTION};
+use crate::measure::interval::{self, Interval, ONE_WINDOW};
 use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
 use crate::store::pairs;
 use crate::store::row::CellRow;
@@ -77,12 +77,7 @@ fn reach(layer: Layer, mean: f64, interval: Option<Interval>) -> String {
 /// What the intervals of [`figures`] are; `None` where there are none.
 pub(super) fn about_intervals(row: &CellRow) -> Option<String> {
     let any = Layer::iter().any(|layer| layer.interval(row).is_some());
-    any.then(|| {
-        format!(
-            "± and ranges: 95 % intervals {}. {ONE_WINDOW_CAUTION}.",
-            Basis::OneWindow.text()
-        )
-    })
+    any.then(|| format!("± and ranges: {ONE_WINDOW}"))
 }
 
 fn named(name: &str, unit: &str) -> String {

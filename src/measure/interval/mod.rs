@@ -80,7 +80,8 @@ impl Basis {
 }
 
 /// To be said wherever an interval within one window is shown.
-pub const ONE_WINDOW_CAUTION: &str = "An interval within one window leaves out what varies between server starts; repeats include it";
+pub const ONE_WINDOW: &str = "95 % intervals within one window, which leave out what varies between \
+                              server starts. Repeats include it.";
 
 /// Of the mean of repeats, by Student's t: W. S. Gosset, "The probable error of a mean", Biometrika
 /// 6 (1908). `None` below two repeats, and where they are all alike.
