@@ -229,7 +229,7 @@ impl Comparison {
             (false, true) => ONE_WINDOW,
             (true, true) => {
                 "95 % intervals over repeats, or of a single one within its window: that leaves out \
-                 what varies between server starts."
+                 what varies over minutes and between server starts."
             }
         }
     }

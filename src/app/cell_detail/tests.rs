@@ -164,7 +164,7 @@ fn what_is_copied_says_where_n_is_too_small() {
         "{text}"
     );
     assert!(
-        text.contains("leave out what varies between server starts"),
+        text.contains("leave out what varies over minutes and between server starts"),
         "{text}"
     );
 }

@@ -9,7 +9,7 @@ use crate::measure::sample::{Chunk, RequestSample, Usage};
 use crate::measure::window::within;
 
 /// Degrees of freedom, and the 97.5 % quantile of Student's t: printed by `SciPy` 1.17.1 through
-/// tests/support/t_quantiles.py.
+/// `tests/support/t_quantiles.py`.
 const T_QUANTILES: [(usize, f64); 14] = [
     (1, 12.706_204_736_175),
     (2, 4.302_652_729_749),

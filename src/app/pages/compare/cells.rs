@@ -140,8 +140,17 @@ impl CellTable {
         table
     }
 
+    pub(super) fn column_name(&self, position: usize) -> Option<&str> {
+        let column = self.columns.get(position)?;
+        Some(&column.name)
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
     /// Rows without a value in that column stand last, whichever way the others are sorted.
-    fn sort(&mut self, by: Option<(usize, bool)>) {
+    pub(super) fn sort(&mut self, by: Option<(usize, bool)>) {
         self.order = (0..self.rows.len()).collect();
         let Some((column, ascending)) = by.filter(|(column, _)| *column < self.columns.len())
         else {
@@ -180,7 +189,7 @@ impl CellTable {
 
     #[cfg(test)]
     pub(super) fn texts(&self, column: &str) -> Vec<&str> {
-        let position = self.columns.iter().position(|c| c.name == column);
+        let position = self.column(column);
         let position = position.expect("the table has that column");
         let rows = self.order.iter();
         rows.map(|row| self.rows[*row].cells[position].text.as_str())

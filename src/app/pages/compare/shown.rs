@@ -182,7 +182,12 @@ impl Shown {
         choices.fix(&self.comparison);
         self.lines = LinesView::new(&self.comparison, choices);
         self.difference = DifferenceView::new(&self.comparison, choices);
+        // Another figure may have other columns: one without intervals has fewer.
+        let sorted = choices.sort.take();
+        let sorted = sorted.and_then(|(at, up)| Some((self.table.column_name(at)?.to_owned(), up)));
         self.table = CellTable::new(&self.comparison, choices);
+        choices.sort = sorted.and_then(|(name, up)| Some((self.table.column(&name)?, up)));
+        self.table.sort(choices.sort);
     }
 
     pub(super) fn show(

@@ -142,6 +142,25 @@ fn two_runs_are_compared_and_one_is_removed() {
         assert_eq!(deltas, ["+25.0", "+10.0", "+10.0", "+0.5", "+0.5", "-10.0"]);
         harness.get_by_label("Cell decode concurrency 32, concurrency 16");
         picture(&mut harness, &format!("compare_cells_{name}.png"));
+        // Errors are alike in all repeats and have no interval: the columns are fewer, and the sorted
+        // one is the same.
+        harness
+            .get_by_role_and_label(Role::ComboBox, "Layer")
+            .click();
+        harness.run();
+        press(&mut harness, "Errors");
+        let shown = harness.state().page.shown.as_ref().expect("two runs");
+        assert_eq!(shown.table.column("B is"), None);
+        assert!(shown.table.column("B vs A").is_some());
+        harness
+            .get_by_role_and_label(Role::ComboBox, "Layer")
+            .click();
+        harness.run();
+        press(&mut harness, "Throughput");
+        assert_eq!(
+            shown_texts(&harness, "B vs A"),
+            ["+25.0", "+10.0", "+10.0", "+0.5", "+0.5", "-10.0"]
+        );
         press(&mut harness, "Copy table");
         let lines: Vec<&str> = harness.state().copied[0].lines().collect();
         assert_eq!(
