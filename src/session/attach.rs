@@ -76,6 +76,14 @@ async fn ask(url: &BaseUrl, key: Option<&Secret>) -> Result<Vec<String>, String>
         200..=299 => {}
         other => return Err(format!("HTTP {other}: the server has no such list")),
     }
+    if body.is_empty() {
+        // Seen of mlx_lm.server 0.32, which reads the cache's folder for its list.
+        return Err(
+            "the answer is empty, as that of mlx_lm.server where there is no Hugging Face cache; \
+             there, the name default_model asks for the model it was started with"
+                .to_owned(),
+        );
+    }
     let listed: Listed = serde_json::from_slice(&body)
         .map_err(|_| "the answer is not a list of models as OpenAI's API gives it".to_owned())?;
     Ok(listed.data.into_iter().map(|model| model.id).collect())

@@ -6,7 +6,7 @@ use crate::board::{Board, CellState, Layer};
 use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
 use crate::store::pairs;
 use crate::store::row::CellRow;
-use crate::units::Secs;
+use crate::units::{Secs, grouped};
 
 /// A figure over the valid repeats of a combination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,10 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
     let measured = row.total_tokens > 0;
     let others = [
         ("Requests", count(row.requests.map(u64::from))),
-        ("Tokens", measured.then(|| row.total_tokens.to_string())),
+        (
+            "Tokens",
+            measured.then(|| grouped(row.total_tokens as f64, 0)),
+        ),
         ("Prompt tokens", count(row.prompt_tokens)),
         ("From prompt cache", count(row.cached_tokens)),
         ("Measured for", secs(measured.then_some(row.elapsed_s))),
