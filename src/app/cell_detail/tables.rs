@@ -70,15 +70,12 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         let value = layer.value(row)?;
         Some((layer.name().to_owned(), layer.with_unit(value)))
     });
-    let count = |n: Option<u64>| n.map(|n| n.to_string());
+    let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
     let others = [
         ("Requests", count(row.requests.map(u64::from))),
-        (
-            "Tokens",
-            measured.then(|| grouped(row.total_tokens as f64, 0)),
-        ),
+        ("Tokens", count(measured.then_some(row.total_tokens))),
         ("Prompt tokens", count(row.prompt_tokens)),
         ("From prompt cache", count(row.cached_tokens)),
         ("Measured for", secs(measured.then_some(row.elapsed_s))),
