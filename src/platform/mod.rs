@@ -4,3 +4,4 @@ pub mod dirs;
 pub mod executables;
 pub mod keep_awake;
 pub mod reveal;
+pub mod tls;
