@@ -1,9 +1,9 @@
 //! How sure a figure is: its 95 % interval, and what that stands on.
 
-use super::layer::grouped;
 use super::{Board, CellState, Layer};
 use crate::measure::interval::{self, Basis, Interval};
 use crate::store::row::CellRow;
+use crate::units::grouped;
 
 /// A figure of a cell, over its valid repeats, in the layer's unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,11 +66,15 @@ impl Layer {
         }
     }
 
-    /// As [`Layer::with_unit`], with the interval: "184.0 ± 3.1 tokens/s".
+    /// As [`Layer::with_unit`], with the interval: "184.0 ± 3.1 tokens/s", "0.120 s (0.115 to 0.131)".
     pub fn with_interval(self, value: f64, interval: Option<Interval>) -> String {
-        match interval {
-            Some(_) => format!("{} {}", self.precise_with(value, interval), self.unit()),
-            None => self.with_unit(value),
+        if interval.is_none() {
+            return self.with_unit(value);
+        }
+        let text = self.precise_with(value, interval);
+        match text.split_once(" (") {
+            Some((mean, bounds)) => format!("{mean} {} ({bounds}", self.unit()),
+            None => format!("{text} {}", self.unit()),
         }
     }
 }
@@ -151,7 +155,7 @@ mod tests {
         assert_eq!(tps(184.0, 180.9, 187.1), "184.0 ± 3.1 tokens/s");
         assert_eq!(
             tps(1_234.5, 1_200.0, 1_250.0),
-            "1,234.5 (1,200.0 to 1,250.0) tokens/s"
+            "1,234.5 tokens/s (1,200.0 to 1,250.0)"
         );
         assert_eq!(tps(184.0, 183.998, 184.002), "184.000 ± 0.002 tokens/s");
         assert_eq!(

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::measure::percent_text;
 use super::{Comparison, Figure, Level, MatchedCell, Measure, Overlap, Verdict};
 use crate::board::{CellState, Coordinate};
+use crate::wording::sentence;
 
 /// What a run is called in a table: A is the base.
 pub fn letter(run: usize) -> char {
@@ -232,7 +233,7 @@ pub fn markdown(comparison: &Comparison, measure: &Measure) -> String {
         _ => "---:",
     });
     lines.push(String::new());
-    lines.push(format!("{}.", sentence(&shared_text(comparison))));
+    lines.push(sentence(&shared_text(comparison)));
     lines.push(String::new());
     lines.push(row(&table.header));
     lines.push(format!("| {} |", rule.collect::<Vec<_>>().join(" | ")));
@@ -265,12 +266,6 @@ pub fn markdown(comparison: &Comparison, measure: &Measure) -> String {
         lines.push(row(&cells));
     }
     lines.join("\n") + "\n"
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
 }
 
 /// A prompt or a path must not end its cell or begin a tag.

@@ -7,7 +7,7 @@ use crate::measure::interval::{self, Interval, ONE_WINDOW};
 use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
 use crate::store::pairs;
 use crate::store::row::CellRow;
-use crate::units::Secs;
+use crate::units::{Secs, grouped};
 
 /// A figure over the valid repeats of a combination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +90,12 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         let text = layer.with_interval(value, layer.interval(row));
         Some((layer.name().to_owned(), text))
     });
-    let count = |n: Option<u64>| n.map(|n| n.to_string());
+    let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
     let others = [
         ("Requests", count(row.requests.map(u64::from))),
-        ("Tokens", measured.then(|| row.total_tokens.to_string())),
+        ("Tokens", count(measured.then_some(row.total_tokens))),
         ("Prompt tokens", count(row.prompt_tokens)),
         ("From prompt cache", count(row.cached_tokens)),
         ("Measured for", secs(measured.then_some(row.elapsed_s))),

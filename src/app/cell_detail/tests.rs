@@ -120,7 +120,7 @@ fn everything_known_of_a_cell_is_shown() {
         let mut harness = harness(detail(Some(whole())), theme);
         harness.run();
         harness.get_by_label("100.0 ± 2.5 tokens/s");
-        harness.get_by_label("0.120 (0.112 to 0.135) s");
+        harness.get_by_label("0.120 s (0.112 to 0.135)");
         harness.get_by_label_contains(
             "± and ranges: 95 % intervals within one window, which leave out",
         );

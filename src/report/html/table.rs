@@ -6,6 +6,7 @@ use super::parts::{Page, text};
 use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
 use crate::report::document::Document;
 use crate::store::row::CellRow;
+use crate::wording::capitalised;
 
 pub fn write(page: &mut Page, document: &Document<'_>) {
     let board = &document.board;
@@ -128,8 +129,5 @@ fn in_words(kind: &str) -> String {
     if !FlagKind::iter().any(|known| known.to_string() == kind) {
         return kind.to_owned();
     }
-    let words = kind.replace('_', " ");
-    let mut chars = words.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
+    capitalised(&kind.replace('_', " "))
 }
