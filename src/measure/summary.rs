@@ -286,6 +286,47 @@ mod tests {
     }
 
     #[test]
+    fn only_a_window_tells_how_sure_the_throughput_is() {
+        // 20 users, whose answers of 11 tokens take between 1.5 and 1.9 s.
+        let samples: Vec<RequestSample> = (0..400_u32)
+            .map(|index| {
+                let due_s = f64::from(index / 20) * 1.5 + 0.05 * f64::from(index % 20);
+                let mut sample = answered(index, due_s, 11);
+                let late_s = 0.02 * f64::from(index * 7 % 20);
+                sample.first_token_s = sample.first_token_s.map(|s| s + late_s);
+                sample
+            })
+            .collect();
+        let window = Window {
+            start_s: 2.0,
+            end_s: 30.0,
+            capped: false,
+        };
+        let outcome = LoadOutcome {
+            samples,
+            window: Some(window),
+            ..LoadOutcome::default()
+        };
+        let summary = |mode| {
+            let asked = Asked {
+                mode,
+                concurrency: 20,
+                ..ASKED
+            };
+            summarise(&outcome, &asked)
+        };
+        let sustained = summary(Mode::Sustained);
+        let Interval { low, high } = sustained.intervals.throughput_tps.unwrap();
+        assert!(low < sustained.throughput_tps && sustained.throughput_tps < high);
+        let ttft = sustained.intervals.ttft_p50_s.unwrap();
+        let p50_s = sustained.ttft.p50_s.unwrap();
+        assert!(ttft.low <= p50_s && p50_s <= ttft.high, "{ttft:?}");
+        let batch = summary(Mode::Compatible);
+        assert_eq!(batch.intervals.throughput_tps, None);
+        assert_eq!(batch.intervals.ttft_p50_s, Some(ttft));
+    }
+
+    #[test]
     fn nothing_answered_gives_no_figure_but_no_nonsense_either() {
         let figures = summarise(&LoadOutcome::default(), &ASKED);
         assert_eq!((figures.throughput_tps, figures.elapsed_s), (0.0, 0.0));
