@@ -351,6 +351,22 @@ impl Delta {
         })
     }
 
+    /// The verdict in words. One that stands on a single window says so: the machine may have done
+    /// something else at the time of the other.
+    pub fn verdict_text(&self, measure: &Measure) -> Option<String> {
+        let verdict = self.verdict(measure)?;
+        let figures = [self.base, self.other];
+        let one_window = figures
+            .iter()
+            .flatten()
+            .any(|figure| figure.basis() == Basis::OneWindow);
+        let word = verdict.text();
+        Some(match self.overlap {
+            Overlap::Apart if one_window => format!("{word} (one window)"),
+            _ => word.to_owned(),
+        })
+    }
+
     /// "+3.2 %", signed; blank where there is none.
     pub fn percent_text(&self) -> String {
         self.percent.map(percent_text).unwrap_or_default()

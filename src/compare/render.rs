@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::measure::percent_text;
-use super::{Comparison, Figure, Level, MatchedCell, Measure, Overlap, Verdict};
+use super::{Comparison, Figure, Level, MatchedCell, Measure, Overlap};
 use crate::board::{CellState, Coordinate};
 use crate::wording::sentence;
 
@@ -65,8 +65,8 @@ fn table(comparison: &Comparison, measure: &Measure) -> Table {
             let percent = delta.percent.map(percent_text);
             row.push(percent.unwrap_or_else(|| "-".to_owned()));
             if has_overlap {
-                let verdict = delta.verdict(measure);
-                row.push(verdict.map_or("-", Verdict::text).to_owned());
+                let verdict = delta.verdict_text(measure);
+                row.push(verdict.unwrap_or_else(|| "-".to_owned()));
             }
         }
         rows.push(row);

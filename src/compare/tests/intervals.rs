@@ -87,11 +87,14 @@ fn single_repeats_are_told_apart_by_their_bounds() {
     let text = render::text(&comparison, &column);
     let lines: Vec<&str> = text.lines().collect();
     assert!(
-        lines[5].ends_with("A         A 95 %      B          B 95 %  B vs A %    B is"),
+        lines[5]
+            .ends_with("A         A 95 %      B          B 95 %  B vs A %                 B is"),
         "{text}"
     );
     assert!(
-        lines[7].ends_with("100.0  97.0 to 103.0  110.0  107.0 to 113.0     +10.0  faster"),
+        lines[7].ends_with(
+            "100.0  97.0 to 103.0  110.0  107.0 to 113.0     +10.0  faster (one window)"
+        ),
         "{text}"
     );
     assert!(

@@ -13,7 +13,7 @@ use super::shown::{Choices, Shown, measure};
 use crate::app::theme::{self, font, palette, space};
 use crate::board::Coordinate;
 use crate::compare::render::{letter, note};
-use crate::compare::{Comparison, Delta, Measure, Overlap, Verdict, percent_text};
+use crate::compare::{Comparison, Delta, Measure, Overlap, percent_text};
 
 const ROW_HEIGHT: f32 = 26.0;
 const HEADER_HEIGHT: f32 = 34.0;
@@ -209,7 +209,7 @@ fn content(kind: Kind, delta: &Delta, measure: &Measure) -> (String, Key) {
         }
         Kind::Delta => figure(delta.percent.map(percent_text), delta.percent),
         Kind::Verdict => {
-            let word = delta.verdict(measure).map_or("", Verdict::text).to_owned();
+            let word = delta.verdict_text(measure).unwrap_or_default();
             (word.clone(), Key::Word(word))
         }
         _ => {

@@ -120,10 +120,8 @@ fn details(delta: &Delta, measure: &Measure, choices: &Choices) -> Vec<(String, 
     let figures = runs
         .into_iter()
         .filter_map(|(run, figure)| Some((letter(run).to_string(), text(figure.as_ref()?))));
-    let verdict = delta.verdict(measure).map(|verdict| {
-        let about = format!("{} is", letter(choices.other));
-        (about, verdict.text().to_owned())
-    });
+    let verdict = delta.verdict_text(measure);
+    let verdict = verdict.map(|text| (format!("{} is", letter(choices.other)), text));
     figures.chain(verdict).collect()
 }
 
