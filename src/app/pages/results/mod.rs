@@ -169,6 +169,14 @@ impl ResultsPage {
         }
     }
 
+    /// What the opened run is called.
+    pub fn run_name(&self) -> Option<String> {
+        match &self.shown {
+            Shown::Run(opened) => Some(opened.run_name()),
+            _ => None,
+        }
+    }
+
     /// The selected cell's figures as two lines parted by tabs, to be pasted into a spreadsheet.
     pub fn copy_text(&self) -> Option<String> {
         match &self.shown {
