@@ -148,6 +148,8 @@ fn has_display() -> bool {
 }
 
 fn refuse(why: &str) -> ExitCode {
+    // An app from Finder has no terminal that would show the other.
+    tracing::error!("the window could not be opened: {why}");
     eprintln!(
         "error: the window could not be opened: {why}. Without a display, use a subcommand such as \
          `mlx-throughput-lab quick`; --help lists them"

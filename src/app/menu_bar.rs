@@ -4,7 +4,7 @@
 use egui::{Context, Event, Key, Modifiers, ViewportCommand};
 use strum::IntoEnumIterator as _;
 
-use super::command::AppCommand;
+use super::command::{AppCommand, has_text_to_copy};
 use super::lab::{Lab, Page};
 use crate::platform::menu::{
     KeyEquivalent, Line, LineState, Menu, MenuState, Role, System, title_case,
@@ -199,7 +199,7 @@ impl Lab {
         let lines = Choice::all().map(|choice| match choice {
             // Of the text that is written into, or else of the page.
             Choice::Command(AppCommand::CopySelection) => LineState {
-                enabled: typing || self.may(AppCommand::CopySelection).is_ok(),
+                enabled: has_text_to_copy(context) || self.may(AppCommand::CopySelection).is_ok(),
                 ..LineState::default()
             },
             Choice::Command(command) => LineState {

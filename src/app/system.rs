@@ -14,7 +14,7 @@ use super::recent_files::RecentFiles;
 use crate::platform::inbox::{Asked, Inbox};
 use crate::platform::menu::{MenuState, RECENT_TAG};
 use crate::platform::native;
-use crate::store::library::kind_text;
+use crate::store::library::{LoadedRun, kind_text};
 
 /// What was last told, so that nothing is told twice.
 #[derive(Default)]
@@ -153,7 +153,7 @@ impl Lab {
             let plan = self.run.as_ref().and_then(|run| run.state.plan());
             plan.map(|plan| run_name(kind_text(plan.kind), Some(&plan.model.label)))
         } else if self.page == Page::Results {
-            self.results.run_name()
+            self.results.run().map(name_of)
         } else {
             None
         };
@@ -189,11 +189,45 @@ impl Lab {
     }
 }
 
-/// As a title has it: what was run on which model, without whose it is.
-pub(super) fn run_name(kind: &str, model: Option<&str>) -> String {
+/// The name that a run was given, else what it was.
+fn name_of(run: &LoadedRun) -> String {
+    let fact = run.facts.iter().find(|fact| fact.name == "Model");
+    let model = fact.map(|fact| fact.value.as_str());
+    match (&run.note.name, run.kind) {
+        (Some(name), _) => name.clone(),
+        (None, Some(kind)) => run_name(kind_text(kind), model),
+        (None, None) => run
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .display()
+            .to_string(),
+    }
+}
+
+/// What was run on which model, without whose it is.
+fn run_name(kind: &str, model: Option<&str>) -> String {
     let model = model.map(|model| model.rsplit('/').next().unwrap_or(model));
     match model.filter(|model| !model.is_empty()) {
         Some(model) => format!("{kind}, {model}"),
         None => kind.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_called_by_its_kind_and_its_model_without_whose_it_is() {
+        let name = run_name("Full sweep", Some("mlx-community/Llama-3.2-1B"));
+        assert_eq!(name, "Full sweep, Llama-3.2-1B");
+        assert_eq!(
+            run_name("Quick", Some("synthetic:tiny")),
+            "Quick, synthetic:tiny"
+        );
+        for none in [None, Some(""), Some("folder/")] {
+            assert_eq!(run_name("Quick", none), "Quick");
+        }
     }
 }

@@ -46,6 +46,16 @@ const CONDA_CASKS: [&str; 4] = [
 /// In the home folder: version managers that keep a folder for each Python, as pyenv does.
 const VERSION_MANAGERS: [&str; 2] = [".local/share/mise/installs/python", ".asdf/installs/python"];
 
+/// In the home folder: a Mac asks the user before an app may look in there. A search that was not
+/// asked for must not make it ask.
+const GUARDED_FOLDERS: [&str; 5] = [
+    "Desktop",
+    "Documents",
+    "Downloads",
+    "Library/CloudStorage",
+    "Library/Mobile Documents",
+];
+
 /// In the home folder: pipx, of old, of today, and where a Mac keeps an app's files.
 const PIPX_FOLDERS: [&str; 3] = [
     ".local/pipx/venvs",
@@ -204,7 +214,20 @@ impl Places {
         let text = list.and_then(|list| fs::read_to_string(list).ok());
         let text = text.unwrap_or_default();
         let lines = text.lines().map(|line| PathBuf::from(line.trim()));
-        lines.filter(|folder| folder.is_absolute()).collect()
+        lines
+            .filter(|folder| folder.is_absolute() && !self.is_guarded(folder))
+            .collect()
+    }
+
+    /// Whether a Mac would ask the user before it lets us look; disks that come and go are guarded
+    /// as some of the user's folders are.
+    fn is_guarded(&self, folder: &Path) -> bool {
+        let mut guarded = GUARDED_FOLDERS.iter();
+        folder.starts_with(self.root.join("Volumes"))
+            || self
+                .home
+                .as_ref()
+                .is_some_and(|home| guarded.any(|guarded| folder.starts_with(home.join(guarded))))
     }
 }
 

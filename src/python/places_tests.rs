@@ -75,7 +75,7 @@ fn without_a_shell_every_package_managers_python_is_found() {
     let temp = tempfile::tempdir().unwrap();
     let root = temp.path().canonicalize().unwrap();
     let home = root.join("Users/a");
-    let elsewhere = root.join("Volumes/Models/conda/mlx");
+    let elsewhere = root.join("data/conda/mlx");
     let expected = [
         (root.join("opt/local/bin/python3.12"), Origin::Path),
         (
@@ -138,10 +138,24 @@ fn without_a_shell_every_package_managers_python_is_found() {
     for (file, _) in &expected {
         program(file);
     }
-    let gone = root.join("gone");
-    let listed = format!("{}\n\n{}\nrelative\n", gone.display(), elsewhere.display());
+    // A Mac would ask the user for these: they are not even looked at.
+    let guarded = [
+        root.join("Volumes/Disk/env"),
+        home.join("Documents/work/env"),
+        home.join("Desktop/env"),
+    ];
+    for environment in &guarded {
+        program(&environment.join("bin/python"));
+    }
+    let mut listed: Vec<String> = guarded
+        .iter()
+        .map(|env| env.display().to_string())
+        .collect();
+    let gone = root.join("gone").display().to_string();
+    listed.extend([gone, String::new(), "relative".to_owned()]);
+    listed.push(elsewhere.display().to_string());
     fs::create_dir_all(home.join(".conda")).unwrap();
-    fs::write(home.join(".conda/environments.txt"), listed).unwrap();
+    fs::write(home.join(".conda/environments.txt"), listed.join("\n")).unwrap();
     let finder = ["usr/bin", "bin", "usr/sbin", "sbin"].map(|folder| root.join(folder));
     let places = Places {
         path: env::join_paths(finder).unwrap(),

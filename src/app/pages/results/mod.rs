@@ -169,10 +169,10 @@ impl ResultsPage {
         }
     }
 
-    /// What the opened run is called.
-    pub fn run_name(&self) -> Option<String> {
+    /// The run that is open.
+    pub fn run(&self) -> Option<&LoadedRun> {
         match &self.shown {
-            Shown::Run(opened) => Some(opened.run_name()),
+            Shown::Run(opened) => Some(opened.run()),
             _ => None,
         }
     }

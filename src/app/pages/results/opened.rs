@@ -18,7 +18,6 @@ use crate::app::export;
 use crate::app::heat_panel::HeatPanel;
 use crate::app::pages::run::plots::Plots;
 use crate::app::reading::{Read, Wanted};
-use crate::app::system;
 use crate::app::theme::palette;
 use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
@@ -169,13 +168,8 @@ impl OpenedRun {
         &self.run.path
     }
 
-    /// The name it was given, else what was run on which model.
-    pub(super) fn run_name(&self) -> String {
-        if let Some(name) = &self.run.note.name {
-            return name.clone();
-        }
-        let model = self.run.facts.iter().find(|fact| fact.name == "Model");
-        system::run_name(&self.title, model.map(|fact| fact.value.as_str()))
+    pub(super) fn run(&self) -> &LoadedRun {
+        &self.run
     }
 
     /// The chart that is shown; where none is, the heatmap.
