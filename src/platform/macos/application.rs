@@ -12,7 +12,7 @@ use eframe::{AppCreator, CreationContext, NativeOptions, UserEvent};
 use objc2::runtime::{AnyObject, Bool, ClassBuilder, Sel};
 use objc2::{MainThreadMarker, sel};
 use objc2_app_kit::{NSApplication, NSApplicationTerminateReply, NSWindow};
-use objc2_foundation::{NSArray, NSURL};
+use objc2_foundation::{NSArray, NSDictionary, NSString, NSURL, NSUserDefaults};
 use winit::event_loop::EventLoop;
 use winit::platform::macos::EventLoopBuilderExtMacOS as _;
 
@@ -35,6 +35,7 @@ pub fn run(
     let event_loop = EventLoop::<UserEvent>::with_user_event()
         .with_default_menu(false)
         .build()?;
+    leave_arguments_alone();
     // Before the loop runs: the files of a double click come before there is a window.
     answer_the_system(inbox);
     // An app on an event loop of ours keeps its error to itself.
@@ -54,6 +55,16 @@ pub fn run(
         Some(why) => Err(eframe::Error::AppCreation(why.into())),
         None => Ok(()),
     }
+}
+
+/// Keeps `AppKit` from opening what stands on the command line: we have done that already.
+fn leave_arguments_alone() {
+    let key = NSString::from_str("NSTreatUnknownArgumentsAsOpen");
+    let no = NSString::from_str("NO");
+    let value: &AnyObject = &no;
+    let defaults = NSDictionary::from_slices(&[&*key], &[value]);
+    // SAFETY: the key is a string, and its value is of a kind that property lists have.
+    unsafe { NSUserDefaults::standardUserDefaults().registerDefaults(&defaults) };
 }
 
 /// Gives winit's delegate the answers below.

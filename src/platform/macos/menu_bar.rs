@@ -1,8 +1,8 @@
 //! The menu bar, made from its description.
 //!
 //! A line that can be chosen is checked against the window's state at the moment when its menu
-//! opens or its key is pressed. The key of a line that may be chosen never reaches the window; that
-//! of one that may not does, and the window says why not.
+//! opens or its key is pressed. `AppKit` gives the key of a line that may be chosen to the line and
+//! not to the window, which has the same keys for systems without such a bar.
 
 use std::cell::RefCell;
 
