@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
+use super::dialogs::Dialogs;
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use super::reading::{Read, Wanted};
 use super::{export, live_logs};
@@ -117,6 +118,7 @@ pub struct Backend {
     tell: Sender<Done>,
     done: Receiver<Done>,
     wake: engine::emitter::Wake,
+    pub dialogs: Dialogs,
     /// Where deleted runs go.
     pub trash: Arc<dyn Trash>,
     /// Takes on runs in place of the engine.
@@ -166,6 +168,7 @@ impl Backend {
             tell,
             done,
             wake,
+            dialogs: Dialogs::default(),
             trash: Arc::new(SystemTrash),
             #[cfg(test)]
             stand_in: None,

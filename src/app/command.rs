@@ -1,6 +1,7 @@
 //! Everything a user can ask of the window. Buttons, menus, shortcuts and tests all send one of
 //! these, so that what a click does and what a key does cannot drift apart.
 
+use egui::text_selection::LabelSelectionState;
 use egui::{Event, Key, KeyboardShortcut, Modifiers};
 use strum::IntoEnumIterator as _;
 
@@ -185,12 +186,13 @@ impl AppCommand {
     /// sheet is open.
     pub fn pressed(context: &egui::Context, sheet_open: bool) -> Option<Self> {
         let typing = context.text_edit_focused();
+        let copies_text = has_text_to_copy(context);
         context.input_mut(|input| {
             Self::iter().find(|command| match command {
                 // The window system makes this key an event of its own.
                 Self::CopySelection => {
                     let copy = |event: &Event| *event == Event::Copy;
-                    let asked = !typing && input.events.iter().any(copy);
+                    let asked = !copies_text && input.events.iter().any(copy);
                     if asked {
                         input.events.retain(|event| !copy(event));
                     }
@@ -205,6 +207,12 @@ impl AppCommand {
             })
         })
     }
+}
+
+/// Whether Copy is for a text: one that is written into, or one that is selected where it stands.
+pub fn has_text_to_copy(context: &egui::Context) -> bool {
+    let selected = context.plugin_opt::<LabelSelectionState>();
+    context.text_edit_focused() || selected.is_some_and(|texts| texts.lock().has_selection())
 }
 
 /// True of a key that puts a letter into a text.
@@ -333,6 +341,34 @@ mod tests {
         assert_eq!(with_events(find(), false, true), Some(C::Filter));
         let help = || key(Key::F1, Modifiers::NONE);
         assert_eq!(with_events(help(), false, true), Some(C::ShortcutSheet));
+    }
+
+    #[test]
+    fn a_text_that_is_selected_where_it_stands_is_copied_before_a_cell() {
+        use egui_kittest::Harness;
+        use egui_kittest::kittest::Queryable as _;
+
+        let draw = |ui: &mut egui::Ui, pressed: &mut Option<AppCommand>| {
+            *pressed = pressed.or(AppCommand::pressed(ui.ctx(), false));
+            ui.label("out of memory");
+        };
+        let mut harness = Harness::new_ui_state(draw, None);
+        harness.event(Event::Copy);
+        harness.run_steps(2);
+        let pressed = harness.state_mut().take();
+        assert_eq!(pressed, Some(AppCommand::CopySelection));
+        let text = harness.get_by_label("out of memory").rect();
+        harness.drag_at(text.left_center());
+        harness.hover_at(text.right_center());
+        harness.drop_at(text.right_center());
+        harness.run_steps(2);
+        assert!(has_text_to_copy(&harness.ctx));
+        harness.event(Event::Copy);
+        harness.step();
+        assert_eq!(*harness.state(), None);
+        let copied = &harness.output().platform_output.commands;
+        let whole = egui::OutputCommand::CopyText("out of memory".to_owned());
+        assert!(copied.contains(&whole), "{copied:?}");
     }
 
     #[test]

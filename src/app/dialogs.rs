@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use rfd::AsyncFileDialog;
+
 use super::backend::{Backend, Done};
 use super::compare::CompareDone;
 use super::export::{self, Shown};
@@ -11,11 +13,35 @@ use crate::report::document::Format;
 use crate::report::file;
 use crate::settings::Var;
 
+/// Hangs a dialog on the window it belongs to.
+type Hang = Box<dyn Fn(AsyncFileDialog) -> AsyncFileDialog>;
+
+/// Makes native dialogs.
+#[derive(Default)]
+pub struct Dialogs {
+    hang: Option<Hang>,
+}
+
+impl Dialogs {
+    /// Dialogs are sheets of a window from now on.
+    pub fn hang_on(&mut self, hang: impl Fn(AsyncFileDialog) -> AsyncFileDialog + 'static) {
+        self.hang = Some(Box::new(hang));
+    }
+
+    fn titled(&self, title: &str) -> AsyncFileDialog {
+        let dialog = AsyncFileDialog::new().set_title(title);
+        match &self.hang {
+            Some(hang) => hang(dialog),
+            None => dialog,
+        }
+    }
+}
+
 impl Backend {
     /// A native dialog for a file or folder that a saved setting names; must be called on the UI
     /// thread.
     pub fn pick_setting(&self, var: Var, pick: Pick, title: &str) {
-        let dialog = rfd::AsyncFileDialog::new().set_title(title);
+        let dialog = self.dialogs.titled(title);
         let window = self.to_window();
         let tell = move |picked: Option<rfd::FileHandle>| {
             if let Some(picked) = picked {
@@ -36,8 +62,9 @@ impl Backend {
 
     /// A native dialog for results files to compare; must be called on the UI thread.
     pub fn pick_compared(&self) {
-        let picking = rfd::AsyncFileDialog::new()
-            .set_title("Add results to compare")
+        let picking = self
+            .dialogs
+            .titled("Add results to compare")
             .add_filter("Results", &["csv"])
             .pick_files();
         let window = self.to_window();
@@ -51,9 +78,7 @@ impl Backend {
 
     /// A native dialog for a model's folder; must be called on the UI thread.
     pub fn pick_model(&self) {
-        let picking = rfd::AsyncFileDialog::new()
-            .set_title("Choose a model folder")
-            .pick_folder();
+        let picking = self.dialogs.titled("Choose a model folder").pick_folder();
         let window = self.to_window();
         self.runtime.spawn(async move {
             if let Some(folder) = picking.await {
@@ -64,7 +89,7 @@ impl Backend {
 
     /// A native dialog for a program that a setting names; must be called on the UI thread.
     pub fn pick_file(&self, var: Var, title: &str) {
-        let picking = rfd::AsyncFileDialog::new().set_title(title).pick_file();
+        let picking = self.dialogs.titled(title).pick_file();
         let window = self.to_window();
         self.runtime.spawn(async move {
             if let Some(file) = picking.await {
@@ -81,8 +106,10 @@ impl Backend {
             _ => "report",
         };
         let extension = formats.first().map_or("html", |format| format.extension());
-        let mut dialog = rfd::AsyncFileDialog::new()
-            .set_title(if pictures { "Save picture" } else { "Export" })
+        let title = if pictures { "Save picture" } else { "Export" };
+        let mut dialog = self
+            .dialogs
+            .titled(title)
             .set_file_name(file::suggested_name(&shown.csv, word, extension));
         for format in formats {
             dialog = dialog.add_filter(format.name(), &[format.extension()]);
@@ -103,8 +130,9 @@ impl Backend {
 
     /// A native dialog for a results file; must be called on the UI thread.
     pub fn pick_results(&self) {
-        let picking = rfd::AsyncFileDialog::new()
-            .set_title("Open results")
+        let picking = self
+            .dialogs
+            .titled("Open results")
             .add_filter("Results", &["csv"])
             .pick_file();
         let window = self.to_window();

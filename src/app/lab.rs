@@ -45,7 +45,7 @@ pub(super) enum Page {
 }
 
 impl Page {
-    const ALL: [(Self, AppCommand, MaterialIcon); 5] = [
+    pub(super) const ALL: [(Self, AppCommand, MaterialIcon); 5] = [
         (Self::Run, AppCommand::ShowRun, ICON_SPEED),
         (Self::Results, AppCommand::ShowResults, ICON_BAR_CHART),
         (Self::Compare, AppCommand::ShowCompare, ICON_COMPARE_ARROWS),
@@ -167,23 +167,19 @@ impl Lab {
 
     pub(super) fn results_dir(&self) -> PathBuf {
         let settings = self.settings();
-        match settings.path(Var::ResultsDir) {
-            // From Finder the working directory is `/`: results belong into the app's own folder.
-            Some(path) if path.is_absolute() || settings.is_given(Var::ResultsDir) => {
-                path.to_owned()
-            }
-            _ if std::env::current_dir().is_ok_and(|here| here.parent().is_none()) => {
-                dirs::data_dir().unwrap_or_default().join("results")
-            }
-            Some(path) => path.to_owned(),
-            None => PathBuf::from("results"),
-        }
+        let wanted = settings.path(Var::ResultsDir);
+        dirs::results_dir(
+            wanted.unwrap_or(Path::new("results")),
+            settings.is_given(Var::ResultsDir),
+            dirs::is_without_a_place(),
+        )
     }
 
     pub(super) fn look(&mut self) {
         self.environment.begin_refresh();
         let settings = self.settings();
-        self.backend.look(crate::doctor::Inputs::of(&settings));
+        let inputs = crate::doctor::Inputs::of(&settings);
+        self.backend.look(inputs.with_results(self.results_dir()));
         self.look_for_models();
     }
 
@@ -237,6 +233,8 @@ impl Lab {
                 }
                 Err(tokio::sync::mpsc::error::TryRecvError::Empty) => break,
                 Err(tokio::sync::mpsc::error::TryRecvError::Disconnected) => {
+                    // Without an end only where the engine's thread has panicked.
+                    view.state.break_off();
                     heard = true;
                     break;
                 }
@@ -252,6 +250,7 @@ impl Lab {
         }
         if view.state.end().is_some() {
             self.finish_run();
+            self.call_user();
         }
     }
 
@@ -365,11 +364,6 @@ impl Lab {
 
     /// Closing the window during a run asks, then stops the servers.
     fn closing_question(&mut self, context: &Context) {
-        let asked_to_close = context.input(|input| input.viewport().close_requested());
-        if asked_to_close && self.engine.is_some() {
-            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.closing = true;
-        }
         if !self.closing {
             return;
         }
@@ -420,9 +414,16 @@ impl eframe::App for Lab {
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         self.drain();
         self.keep(context);
+        self.hear_system(context);
+        self.tell_system(context);
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.draw(ui);
+    }
+
+    /// Quitting from the menu bar or the Dock closes no window first.
+    fn on_exit(&mut self) {
+        self.keep_at_exit();
     }
 }

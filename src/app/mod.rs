@@ -24,10 +24,12 @@ mod lab;
 mod launch;
 mod live_logs;
 mod log_tail;
+mod menu_bar;
 mod models_work;
 pub mod pages;
 mod preparing;
 mod reading;
+mod recent_files;
 #[cfg(test)]
 mod repaint_tests;
 pub mod run_state;
@@ -36,6 +38,7 @@ mod scenarios;
 mod settings_sheet;
 mod shell;
 mod shortcut_sheet;
+mod system;
 #[cfg(test)]
 mod testing;
 pub mod theme;

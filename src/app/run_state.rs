@@ -414,6 +414,21 @@ impl RunState {
         self.revision += 1;
     }
 
+    /// Nothing more will come of it, though it has not said that it has ended: its engine is gone.
+    /// After an end it does nothing.
+    pub fn break_off(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        let times = RunTimes {
+            total_s: self.clock_s.unwrap_or_default(),
+            ..RunTimes::default()
+        };
+        let why = "The engine ended without saying why, which is a fault of this app. Finished cells \
+                   are on disk: resume the run on the Results page.";
+        self.finish(&RunEnd::Failed(why.to_owned()), times, Timestamp::now());
+    }
+
     fn heard(&mut self, at_s: f64) {
         self.clock_s = Some(self.clock_s.map_or(at_s, |known| known.max(at_s)));
     }

@@ -20,8 +20,10 @@ use super::lab::{Lab, Page};
 use super::pages::run::RunView;
 use super::pages::run::form::Edits;
 use super::preparing::Preparing;
+use super::recent_files::RecentFiles;
 use super::settings_sheet::{Looks, SettingsSheet};
 use super::shortcut_sheet;
+use super::system::SystemState;
 use super::toasts::Toasts;
 use super::welcome::{self, Welcome, WelcomeAction};
 use super::window_state::{Keeper, WindowState};
@@ -52,6 +54,8 @@ pub(super) struct Shell {
     /// What a second try has to resume.
     pub resuming: Option<PathBuf>,
     hover: Hover,
+    /// The system around the window.
+    pub system: SystemState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,7 @@ impl Shell {
     ) -> (Self, WindowState, Option<String>) {
         Looks::of(saved).apply(context);
         let (keeper, kept, problem) = Keeper::open(data);
+        let (recent, recent_problem) = RecentFiles::open(data);
         let named = |layer: &Layer| kept.layer.as_deref() == Some(layer.name());
         let shell = Self {
             context: context.clone(),
@@ -91,8 +96,9 @@ impl Shell {
             opened: Vec::new(),
             resuming: None,
             hover: Hover::default(),
+            system: SystemState::new(recent),
         };
-        (shell, kept, problem)
+        (shell, kept, told([problem, recent_problem]))
     }
 
     /// A file that was opened stays in the list of runs, wherever it is. `true` if it is new there.
@@ -160,6 +166,11 @@ impl Lab {
         self.shell.kept = state;
     }
 
+    /// What has changed within the last second is not lost.
+    pub(super) fn keep_at_exit(&mut self) {
+        self.shell.keeper.flush(&self.shell.kept);
+    }
+
     fn window_state(&mut self, context: &Context) -> WindowState {
         // In points of the screen: the text size is no part of the window's.
         let zoom = context.zoom_factor();
@@ -197,7 +208,9 @@ impl Lab {
     /// Keys and dropped files, before anything is drawn.
     pub(super) fn begin_frame(&mut self, context: &Context) {
         let sheets = self.sheet_open || self.shell.settings.open;
-        if let Some(command) = AppCommand::pressed(context, sheets) {
+        self.shell.system.begin_frame(context);
+        let pressed = AppCommand::pressed(context, sheets);
+        if let Some(command) = pressed.and_then(|key| self.shell.system.not_twice(key)) {
             self.command(command);
         }
         if let Some(dropped) = self.shell.hover.update(context) {
@@ -330,7 +343,11 @@ impl Lab {
         self.shell.welcome.set_run(run);
     }
 
-    fn dropped(&mut self, dropped: Dropped) {
+    /// Opens what was dropped, here or on the Dock icon.
+    pub(super) fn dropped(&mut self, dropped: Dropped) {
+        for path in dropped.results.iter().rev().chain(&dropped.model) {
+            self.shell.system.recent.add(path);
+        }
         for why in dropped.refused {
             self.shell.toasts.refuse(why);
         }

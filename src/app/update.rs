@@ -310,7 +310,10 @@ impl Lab {
             }
             Done::PickedModel(path) if self.page == Page::Models => self.open(&path),
             Done::PickedModel(path) => self.set_model(&path),
-            Done::PickedResults(path) => self.open(&path),
+            Done::PickedResults(path) => {
+                self.shell.system.recent.add(&path);
+                self.open(&path);
+            }
             Done::Noted(path, kept) => self.noted(&path, kept),
             Done::Trashed(moved) => self.trashed(moved),
             Done::Restored(path, back) => self.restored(&path, back),

@@ -101,6 +101,13 @@ impl Inputs {
             folders: dirs::data_dir().into_iter().chain(results).collect(),
         }
     }
+
+    /// Where results really go, if that is not what the settings say.
+    #[must_use]
+    pub fn with_results(mut self, results: PathBuf) -> Self {
+        self.folders = dirs::data_dir().into_iter().chain([results]).collect();
+        self
+    }
 }
 
 /// Looks at everything. Takes a few seconds where the server's help is not known yet.

@@ -60,6 +60,9 @@ pub enum Origin {
     Homebrew,
     #[strum(to_string = "pyenv")]
     Pyenv,
+    /// mise or asdf.
+    #[strum(to_string = "a version manager")]
+    VersionManager,
     #[strum(to_string = "uv tools")]
     UvTool,
     #[strum(to_string = "uv's Pythons")]

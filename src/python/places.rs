@@ -21,13 +21,46 @@ const NAMES: [&str; 5] = [
     "python3",
 ];
 
-const CONDA_FOLDERS: [&str; 6] = [
+/// In the home folder and in `/opt`: what conda's installers make, from a terminal or with a window.
+const CONDA_FOLDERS: [&str; 10] = [
     "miniconda3",
     "miniforge3",
     "mambaforge",
     "anaconda3",
     "micromamba",
+    "miniconda",
+    "miniforge",
+    "anaconda",
     "opt/miniconda3",
+    "opt/anaconda3",
+];
+
+/// In a Homebrew prefix: the casks' own folders.
+const CONDA_CASKS: [&str; 4] = [
+    "Caskroom/miniforge/base",
+    "Caskroom/miniconda/base",
+    "Caskroom/mambaforge/base",
+    "anaconda3",
+];
+
+/// In the home folder: version managers that keep a folder for each Python, as pyenv does.
+const VERSION_MANAGERS: [&str; 2] = [".local/share/mise/installs/python", ".asdf/installs/python"];
+
+/// In the home folder: a Mac asks the user before an app may look in there. A search that was not
+/// asked for must not make it ask.
+const GUARDED_FOLDERS: [&str; 5] = [
+    "Desktop",
+    "Documents",
+    "Downloads",
+    "Library/CloudStorage",
+    "Library/Mobile Documents",
+];
+
+/// In the home folder: pipx, of old, of today, and where a Mac keeps an app's files.
+const PIPX_FOLDERS: [&str; 3] = [
+    ".local/pipx/venvs",
+    ".local/share/pipx/venvs",
+    "Library/Application Support/pipx/venvs",
 ];
 
 /// What the search starts from; tests point it at a folder of their own.
@@ -84,13 +117,18 @@ impl Places {
         for version in entries(self.pyenv_root.as_deref(), "versions") {
             list.add(version.join("bin/python3"), Origin::Pyenv);
         }
+        for manager in VERSION_MANAGERS {
+            for version in entries(self.home.as_deref(), manager) {
+                list.add(version.join("bin/python3"), Origin::VersionManager);
+            }
+        }
         for tool in entries(self.uv_tools.as_deref(), "") {
             list.add(tool.join("bin/python"), Origin::UvTool);
         }
         for python in entries(self.uv_pythons.as_deref(), "") {
             list.add(python.join("bin/python3"), Origin::UvPython);
         }
-        for venvs in [".local/pipx/venvs", ".local/share/pipx/venvs"] {
+        for venvs in PIPX_FOLDERS {
             for venv in entries(self.home.as_deref(), venvs) {
                 list.add(venv.join("bin/python"), Origin::Pipx);
             }
@@ -142,10 +180,10 @@ impl Places {
         if let Some(prefix) = &self.conda_prefix {
             list.add(prefix.join("bin/python"), Origin::Conda);
         }
-        let cask = [
-            "opt/homebrew/Caskroom/miniforge/base",
-            "opt/homebrew/Caskroom/miniconda/base",
-        ];
+        let casks = HOMEBREW_PREFIXES.iter().flat_map(|prefix| {
+            let prefix = self.root.join(prefix.trim_start_matches('/'));
+            CONDA_CASKS.iter().map(move |cask| prefix.join(cask))
+        });
         let bases = CONDA_FOLDERS
             .iter()
             .flat_map(|name| {
@@ -155,13 +193,41 @@ impl Places {
                 ]
             })
             .flatten()
-            .chain(cask.iter().map(|path| self.root.join(path)));
+            .chain(casks);
         for base in bases {
             list.add(base.join("bin/python"), Origin::Conda);
             for env in entries(Some(&base), "envs") {
                 list.add(env.join("bin/python"), Origin::Conda);
             }
         }
+        for environment in self.listed_by_conda() {
+            list.add(environment.join("bin/python"), Origin::Conda);
+        }
+    }
+
+    /// Every environment that conda has made lies in a list of its own, wherever it was put.
+    fn listed_by_conda(&self) -> Vec<PathBuf> {
+        let list = self
+            .home
+            .as_ref()
+            .map(|home| home.join(".conda/environments.txt"));
+        let text = list.and_then(|list| fs::read_to_string(list).ok());
+        let text = text.unwrap_or_default();
+        let lines = text.lines().map(|line| PathBuf::from(line.trim()));
+        lines
+            .filter(|folder| folder.is_absolute() && !self.is_guarded(folder))
+            .collect()
+    }
+
+    /// Whether a Mac would ask the user before it lets us look; disks that come and go are guarded
+    /// as some of the user's folders are.
+    fn is_guarded(&self, folder: &Path) -> bool {
+        let mut guarded = GUARDED_FOLDERS.iter();
+        folder.starts_with(self.root.join("Volumes"))
+            || self
+                .home
+                .as_ref()
+                .is_some_and(|home| guarded.any(|guarded| folder.starts_with(home.join(guarded))))
     }
 }
 

@@ -5,6 +5,7 @@ mod figures;
 mod forms;
 mod pictures;
 mod runs;
+mod system;
 
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 //! What it tells is recorded as the engine's own events are, so that a run has its files.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{mpsc, watch};
@@ -14,6 +15,7 @@ use crate::engine::event::{CellResult, CellStatus, EngineEvent, LiveSnapshot, Ru
 use crate::measure::figures::{Flag, FlagKind};
 use crate::monitor::sample::MachineSample;
 use crate::plan::Plan;
+use crate::platform::keep_awake::KeepAwake;
 use crate::store::recorder::Recorder;
 use crate::store::sidecar::Provenance;
 use crate::store::testing;
@@ -27,7 +29,11 @@ const COMMANDS: usize = 16;
 /// The run of a window, played by a test. Each call is a line of the script; the window hears it
 /// in its next frame.
 #[derive(Clone, Default)]
-pub(in crate::app) struct Script(Arc<Mutex<Option<Run>>>);
+pub(in crate::app) struct Script {
+    run: Arc<Mutex<Option<Run>>>,
+    /// How often the machine was let go to sleep.
+    released: Arc<AtomicU32>,
+}
 
 struct Run {
     plan: Plan,
@@ -75,12 +81,29 @@ impl Script {
             already_done: 0,
             started_at: now.timestamp(),
         });
-        *self.0.lock().expect("no test has panicked in it") = Some(run);
+        *self.run.lock().expect("no test has panicked in it") = Some(run);
         Started {
             handle: Handle::scripted(hears, sees, asks),
             csv,
-            _awake: None,
+            _awake: Some(self.keeps_awake()),
         }
+    }
+
+    fn keeps_awake(&self) -> KeepAwake {
+        let released = Arc::clone(&self.released);
+        KeepAwake::until(Box::new(move || {
+            released.fetch_add(1, Ordering::SeqCst);
+        }))
+    }
+
+    /// How often what keeps the machine awake was released.
+    pub(in crate::app) fn released(&self) -> u32 {
+        self.released.load(Ordering::SeqCst)
+    }
+
+    /// The engine's thread panics: no more events come, and no end.
+    pub(in crate::app) fn vanishes(&self) {
+        *self.lock() = None;
     }
 
     fn line(&self, line: impl FnOnce(&mut Run)) -> &Self {
@@ -91,7 +114,7 @@ impl Script {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Run>> {
-        self.0.lock().expect("no test has panicked in it")
+        self.run.lock().expect("no test has panicked in it")
     }
 
     /// What the window wanted to be run.

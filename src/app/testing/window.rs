@@ -56,6 +56,8 @@ pub(in crate::app) fn window_with(
             if let Holder(Some(lab)) = holder {
                 lab.drain_engine();
                 lab.keep(&context);
+                lab.hear_system(&context);
+                lab.tell_system(&context);
                 lab.draw(ui);
                 return;
             }

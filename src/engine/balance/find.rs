@@ -22,16 +22,19 @@ pub fn find_nginx(nginx_bin: Option<&str>) -> Option<PathBuf> {
     find_nginx_on(
         nginx_bin,
         &env::var_os("PATH").unwrap_or_default(),
-        &usual_folders(),
+        &usual_folders(Path::new("/")),
     )
 }
 
-fn usual_folders() -> Vec<PathBuf> {
+/// `root` is put before all of them; `/` outside tests.
+fn usual_folders(root: &Path) -> Vec<PathBuf> {
+    // The second is there even where Homebrew could not link the program.
     let homebrew = HOMEBREW_PREFIXES
         .iter()
-        .map(|prefix| Path::new(prefix).join("bin"));
+        .flat_map(|prefix| ["bin", "opt/nginx/bin"].map(|below| format!("{prefix}/{below}")));
     homebrew
-        .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
+        .chain(SYSTEM_FOLDERS.iter().map(ToString::to_string))
+        .map(|folder| root.join(folder.trim_start_matches('/')))
         .collect()
 }
 
@@ -77,6 +80,24 @@ mod tests {
             find_nginx_on(None, on_path.as_os_str(), &folders),
             Some(first)
         );
+    }
+
+    /// Finder gives an app a `PATH` without any of them.
+    #[test]
+    fn every_homebrew_is_looked_through_without_a_shell() {
+        for place in [
+            "opt/homebrew/bin",
+            "opt/homebrew/opt/nginx/bin",
+            "usr/local/bin",
+            "usr/local/opt/nginx/bin",
+            "opt/local/sbin",
+        ] {
+            let temp = tempfile::tempdir().unwrap();
+            let nginx = program(&temp.path().join(place), "nginx");
+            let folders = usual_folders(temp.path());
+            let path = env::join_paths([temp.path().join("usr/bin")]).unwrap();
+            assert_eq!(find_nginx_on(None, &path, &folders), Some(nginx), "{place}");
+        }
     }
 
     #[test]

@@ -169,6 +169,14 @@ impl ResultsPage {
         }
     }
 
+    /// The run that is open.
+    pub fn run(&self) -> Option<&LoadedRun> {
+        match &self.shown {
+            Shown::Run(opened) => Some(opened.run()),
+            _ => None,
+        }
+    }
+
     /// The selected cell's figures as two lines parted by tabs, to be pasted into a spreadsheet.
     pub fn copy_text(&self) -> Option<String> {
         match &self.shown {

@@ -168,6 +168,10 @@ impl OpenedRun {
         &self.run.path
     }
 
+    pub(super) fn run(&self) -> &LoadedRun {
+        &self.run
+    }
+
     /// The chart that is shown; where none is, the heatmap.
     pub(super) fn chart(&self) -> Option<Chart> {
         match self.choices.tab {
