@@ -82,7 +82,7 @@ pub(super) fn busy_share(percent: f32) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// As a 24 GB MacBook read when nothing much went on (macmon's issue 26).
+    /// As a Mac of 24 GB read when nothing much went on (macmon's issue 26).
     const IDLE_MACBOOK: Macmon = Macmon {
         gpu_active_ratio: 0.021_497_859,
         gpu_freq_mhz: 461,
