@@ -103,6 +103,17 @@ impl Lab {
         data: Option<&Path>,
         environment: Vec<(String, String)>,
     ) -> std::io::Result<Self> {
+        let mut lab = Self::unlooked(context, data, environment)?;
+        lab.begin(file);
+        Ok(lab)
+    }
+
+    /// As it is before it has looked at anything beyond its own few files.
+    pub(super) fn unlooked(
+        context: &Context,
+        data: Option<&Path>,
+        environment: Vec<(String, String)>,
+    ) -> std::io::Result<Self> {
         theme::install(context);
         let waker = context.clone();
         let wake: Wake = Arc::new(move || waker.request_repaint_after(REPAINT_AFTER));
@@ -142,16 +153,20 @@ impl Lab {
             shell,
         };
         lab.take_up(&kept);
-        lab.look();
-        lab.list_runs();
+        Ok(lab)
+    }
+
+    /// Starts the work of a window that has opened: what is here, which runs there are, and `file`.
+    pub(super) fn begin(&mut self, file: Option<&Path>) {
+        self.look();
+        self.list_runs();
         if let Some(file) = file {
-            lab.open(file);
+            self.open(file);
             if file.is_dir() {
-                lab.set_model(file);
+                self.set_model(file);
             }
         }
-        lab.follow_form();
-        Ok(lab)
+        self.follow_form();
     }
 
     /// The settings as the form has them; where the form has errors, those of the machine.

@@ -37,6 +37,8 @@ mod settings_sheet;
 mod shell;
 mod shortcut_sheet;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod testing;
 pub mod theme;
 mod toasts;
