@@ -89,6 +89,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             );
             return failure::tell(&Usage(words).into());
         }
+        listen();
         return window(arguments.file);
     };
     // Before any runtime: the supervisor must stay as small as it can be.
@@ -98,12 +99,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             None => ExitCode::from(failure::USAGE),
         };
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("MLX_LAB_LOG"))
-        .with_writer(std::io::stderr)
-        // Told with `eprintln!`, which panics where standard error is gone.
-        .log_internal_errors(false)
-        .init();
+    listen();
     let out = if arguments.events {
         Out::Events
     } else {
@@ -128,6 +124,16 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
         }
     });
     done.unwrap_or_else(|error| failure::tell(&error))
+}
+
+/// Writes what is logged to standard error: errors, or what `MLX_LAB_LOG` asks for.
+fn listen() {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("MLX_LAB_LOG"))
+        .with_writer(std::io::stderr)
+        // Told with `eprintln!`, which panics where standard error is gone.
+        .log_internal_errors(false)
+        .init();
 }
 
 #[cfg(test)]

@@ -299,7 +299,8 @@ pub fn provenance() -> Provenance {
     }
 }
 
-/// Writes a committed picture as small as it gets: kittest compresses for speed. What it was before is in the repository, and not needed beside it.
+/// Writes a committed picture as small as it gets: kittest compresses for speed. What it was before
+/// is in the repository, and not needed beside it.
 pub fn squeeze(file: &Path) {
     for before in ["old.png", "diff.png"] {
         let _ = std::fs::remove_file(file.with_extension(before));
