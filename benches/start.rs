@@ -20,6 +20,8 @@ const STARTS: usize = 5;
 const LONGEST: Duration = Duration::from_secs(30);
 /// It looks at the machine first, which starts every Python that is there.
 const LONGEST_LOOK: Duration = Duration::from_mins(1);
+/// Seconds without any processor time that make a window quiet: an answer may be slow to come.
+const QUIET_S: u32 = 3;
 const IDLE: Duration = Duration::from_secs(5);
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -81,7 +83,8 @@ impl Display {
             return Ok(Self(None));
         }
         let server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-nolisten", "tcp"])
+            // It would start anew, and refuse windows meanwhile, when its last window closes.
+            .args(["-noreset", "-displayfd", "1", "-nolisten", "tcp"])
             .args(["-screen", "0", "1440x900x24"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -189,16 +192,15 @@ impl Window {
         )
     }
 
-    /// When it had first used no processor time for a second: what it wanted to know is known.
+    /// When it had used no processor time for a while: what it wanted to know is known.
     fn quiet_after_s(&self) -> Outcome<f64> {
         let began = Instant::now();
         let mut before_s = self.usage()?.cpu_s;
-        while began.elapsed() < LONGEST_LOOK {
+        let mut quiet_s = 0;
+        while quiet_s < QUIET_S && began.elapsed() < LONGEST_LOOK {
             std::thread::sleep(Duration::from_secs(1));
             let now_s = self.usage()?.cpu_s;
-            if now_s <= before_s {
-                break;
-            }
+            quiet_s = if now_s > before_s { 0 } else { quiet_s + 1 };
             before_s = now_s;
         }
         Ok(began.elapsed().as_secs_f64())
