@@ -16,7 +16,8 @@ use mlx_throughput_lab::app::pages::run::{self, RunView};
 use mlx_throughput_lab::app::run_state::RunState;
 use mlx_throughput_lab::app::theme;
 use mlx_throughput_lab::engine::event::{CellResult, EngineEvent};
-use mlx_throughput_lab::measure::figures::{Figures, Mode, Percentiles};
+use mlx_throughput_lab::measure::figures::{Figures, Intervals, Mode, Percentiles};
+use mlx_throughput_lab::measure::interval::Interval;
 use mlx_throughput_lab::plan::{self, Balancer, Cell, Inputs, ModelRef, Plan, RunKind};
 use mlx_throughput_lab::settings::{Settings, Sources};
 use mlx_throughput_lab::store::row::CellRow;
@@ -101,6 +102,10 @@ fn figures(cell: &Cell) -> Figures {
         connect_retries: 0,
         connect_retry_s: 0.0,
         per_instance: [(0, 700)].into(),
+        intervals: Intervals {
+            throughput_tps: Interval::new(throughput_tps * 0.98, throughput_tps * 1.02),
+            ..Intervals::default()
+        },
     }
 }
 

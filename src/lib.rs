@@ -35,3 +35,4 @@ pub mod session;
 pub mod settings;
 pub mod store;
 pub mod units;
+pub mod wording;

@@ -79,6 +79,28 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// Fixed decimals, and a comma between thousands.
+pub fn grouped(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let (whole, rest) = match text.find('.') {
+        Some(point) => text.split_at(point),
+        None => (text.as_str(), ""),
+    };
+    let (sign, digits) = match whole.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", whole),
+    };
+    let mut grouped = String::with_capacity(text.len() + 4);
+    grouped.push_str(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,13 +68,14 @@ pub fn input(board: &Board, layer: Layer, cell: &GridCell) -> CellInput {
         BoardState::Failed(word) => CellState::Failed { word: word.clone() },
         BoardState::Skipped => CellState::Skipped,
     };
-    let details = Layer::iter()
-        .filter_map(|layer| {
-            let row = board.entries().get(cell.entry)?.row.as_deref()?;
-            let value = layer.value(row)?;
-            Some((layer.name().to_owned(), layer.with_unit(value)))
-        })
-        .collect();
+    let details = Layer::iter().filter_map(|layer| {
+        let row = board.entries().get(cell.entry)?.row.as_deref()?;
+        let value = layer.value(row)?;
+        let text = layer.with_interval(value, layer.interval(row));
+        Some((layer.name().to_owned(), text))
+    });
+    let over_repeats = over_repeats(board, layer, cell);
+    let details = over_repeats.into_iter().chain(details).collect();
     CellInput {
         id: id(cell.entry),
         settings: board.label(cell.entry),
@@ -82,4 +83,15 @@ pub fn input(board: &Board, layer: Layer, cell: &GridCell) -> CellInput {
         best: cell.best,
         details,
     }
+}
+
+/// Where the cell stands for several: their mean with its interval.
+fn over_repeats(board: &Board, layer: Layer, cell: &GridCell) -> Option<(String, String)> {
+    if cell.repeats.len() < 2 {
+        return None;
+    }
+    let estimate = board.estimate(&cell.repeats, layer)?;
+    let name = format!("{}, 95 % over {}", layer.name(), estimate.basis().text());
+    let text = layer.with_interval(estimate.mean, estimate.interval);
+    (estimate.repeats > 1).then_some((name, text))
 }

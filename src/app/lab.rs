@@ -231,7 +231,9 @@ impl Lab {
         self.page = Page::Results;
         self.results.set_opening(path);
         self.backend.open_run(path);
-        self.shell.remember(path);
+        if self.shell.remember(path) {
+            self.list_runs();
+        }
     }
 
     /// Folds everything that has come since the last frame.

@@ -95,12 +95,14 @@ impl Shell {
         (shell, kept, problem)
     }
 
-    /// A file that was opened stays in the list of runs, wherever it is.
-    pub(super) fn remember(&mut self, path: &Path) {
+    /// A file that was opened stays in the list of runs, wherever it is. `true` if it is new there.
+    pub(super) fn remember(&mut self, path: &Path) -> bool {
         let csv = path.with_extension("csv");
-        if !self.opened.contains(&csv) {
+        let new = !self.opened.contains(&csv);
+        if new {
             self.opened.push(csv);
         }
+        new
     }
 
     /// Draws what stands in place of a run; `false` where nothing does.

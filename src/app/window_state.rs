@@ -15,7 +15,7 @@ use crate::settings::json_file;
 pub const FILE: &str = "window.json";
 /// In points; what every page is laid out for.
 pub const MIN_SIZE: Vec2 = vec2(1000.0, 640.0);
-pub const DEFAULT_SIZE: Vec2 = vec2(1440.0, 900.0);
+pub const DEFAULT_SIZE: Vec2 = vec2(1280.0, 800.0);
 /// No screen is larger; a number beyond is a mistake.
 const MAX_SIZE: Vec2 = vec2(16_384.0, 16_384.0);
 const WRITE_EVERY_S: f64 = 1.0;

@@ -2,6 +2,7 @@
 
 use crate::engine::event::CellStatus;
 use crate::store::row::CellRow;
+use crate::units::grouped;
 
 /// One figure of every cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumIter)]
@@ -89,13 +90,16 @@ impl Layer {
 
     /// For a column of a table: the same decimals in each row, without the unit.
     pub fn precise(self, value: f64) -> String {
-        let decimals = match self {
+        grouped(value, self.decimals())
+    }
+
+    pub(super) const fn decimals(self) -> usize {
+        match self {
             Self::Throughput | Self::PerUser => 1,
             Self::TtftP50 | Self::TtftP95 => 3,
             Self::TpotP50 | Self::E2eP50 | Self::PeakMemory => 2,
             Self::Errors | Self::GpuBusy => 0,
-        };
-        grouped(value, decimals)
+        }
     }
 
     /// For a cell of a heatmap: three digits that count, without the unit.
@@ -120,28 +124,6 @@ impl Layer {
         };
         format!("{} {unit}", self.precise(value))
     }
-}
-
-/// Fixed decimals, and a comma between thousands.
-fn grouped(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    let (whole, rest) = match text.find('.') {
-        Some(point) => text.split_at(point),
-        None => (text.as_str(), ""),
-    };
-    let (sign, digits) = match whole.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", whole),
-    };
-    let mut grouped = String::with_capacity(text.len() + 4);
-    grouped.push_str(sign);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped + rest
 }
 
 #[cfg(test)]

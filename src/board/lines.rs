@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Board, CellState, Dimension, Layer, mean};
+use super::{Board, CellState, Dimension, Estimate, Layer, mean};
 
 /// What a line chart draws.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,11 +28,8 @@ pub struct RunLine {
 pub struct LinePoint {
     /// Position in [`LinesView::ticks`].
     pub tick: usize,
-    /// Averaged over the valid repeats, in the layer's unit.
-    pub value: f64,
-    /// Least and greatest of those repeats.
-    pub low: f64,
-    pub high: f64,
+    /// Averaged over the valid repeats, in the layer's unit, with its interval.
+    pub estimate: Estimate,
     /// Position in [`Board::entries`] of the first of them.
     pub entry: usize,
 }
@@ -59,15 +56,14 @@ impl Board {
             let places = self.entries[members[0]].places();
             let key: Vec<u32> = rest.iter().map(|&d| places[d]).collect();
             let points = lines.entry(key).or_default();
-            if let Some((entry, value, low, high)) = self.valid_figure(members, layer) {
+            let estimate = self.estimate(members, layer);
+            if let Some((estimate, (entry, _))) = estimate.zip(self.valid_figure(members, layer)) {
                 let tick = places[x] as usize;
                 points.insert(
                     tick,
                     LinePoint {
                         tick,
-                        value,
-                        low,
-                        high,
+                        estimate,
                         entry,
                     },
                 );
@@ -84,24 +80,30 @@ impl Board {
         view
     }
 
-    /// The first valid repeat, and mean, least and greatest figure over all valid ones.
-    pub(super) fn valid_figure(
-        &self,
-        members: &[usize],
-        layer: Layer,
-    ) -> Option<(usize, f64, f64, f64)> {
+    /// The first valid repeat, and the mean figure over all valid ones.
+    pub(super) fn valid_figure(&self, members: &[usize], layer: Layer) -> Option<(usize, f64)> {
         let valid: Vec<(usize, f64)> = members
             .iter()
             .filter(|&&member| self.entries[member].state == CellState::Done)
             .filter_map(|&member| Some((member, self.entries[member].value(layer)?)))
             .collect();
         let (entry, _) = *valid.first()?;
-        let values = || valid.iter().map(|(_, value)| *value);
-        Some((
-            entry,
-            mean(values())?,
-            values().fold(f64::INFINITY, f64::min),
-            values().fold(f64::NEG_INFINITY, f64::max),
-        ))
+        Some((entry, mean(valid.iter().map(|(_, value)| *value))?))
+    }
+}
+
+impl LinesView {
+    /// What the bars at its points are, in words; `None` where no point has one.
+    pub fn bars(&self) -> Option<String> {
+        let points = self.lines.iter().flat_map(|line| &line.points);
+        let mut with_interval = points.filter(|point| point.estimate.interval.is_some());
+        let first = with_interval.next()?.estimate.basis();
+        let alike = with_interval.all(|point| point.estimate.basis() == first);
+        let stands_on = if alike {
+            first.text()
+        } else {
+            "over repeats, or within one window".to_owned()
+        };
+        Some(format!("bars: 95 % intervals, {stands_on}"))
     }
 }

@@ -8,6 +8,7 @@
 
 mod coordinate;
 mod entry;
+mod estimate;
 mod grid;
 mod layer;
 mod lines;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use coordinate::{Coordinate, Dimension};
 pub use entry::{CellState, Entry};
+pub use estimate::Estimate;
 pub use grid::{GridCell, GridGroup, GridView};
 pub use layer::Layer;
 pub use lines::{LinePoint, LinesView, RunLine};

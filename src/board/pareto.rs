@@ -30,8 +30,8 @@ impl Board {
             .combinations
             .iter()
             .filter_map(|members| {
-                let (entry, throughput_tps, ..) = self.valid_figure(members, Layer::Throughput)?;
-                let (_, latency, ..) = self.valid_figure(members, latency)?;
+                let (entry, throughput_tps) = self.valid_figure(members, Layer::Throughput)?;
+                let (_, latency) = self.valid_figure(members, latency)?;
                 Some(ParetoPoint {
                     latency,
                     throughput_tps,

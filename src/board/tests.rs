@@ -348,10 +348,14 @@ fn lines_average_repeats_and_leave_gaps_for_what_is_not_valid() {
     let labels: Vec<&str> = view.lines.iter().map(|line| line.label.as_str()).collect();
     assert_eq!(labels, ["Decode concurrency 8", "Decode concurrency 32"]);
     let first = view.lines[0].points[0];
-    let figures = [first.low, first.value, first.high].map(|figure| figure.to_string());
-    assert_eq!(figures, ["100", "110", "120"]);
+    assert_eq!((first.estimate.mean, first.estimate.repeats), (110.0, 2));
+    let over_both = crate::measure::interval::of_cell(&[100.0, 120.0], None);
+    assert!(over_both.is_some());
+    assert_eq!(first.estimate.interval, over_both);
+    let bars = view.bars();
+    assert_eq!(bars.as_deref(), Some("bars: 95 % intervals, 2 repeats"));
     assert_eq!(view.lines[0].points.len(), 1, "the invalid cell is a gap");
-    assert!((view.lines[1].points[1].value - 310.0).abs() < 1e-9);
+    assert!((view.lines[1].points[1].estimate.mean - 310.0).abs() < 1e-9);
     assert!(
         board
             .lines(&axis(Axis::Flag("--x".to_owned())), Layer::Throughput)

@@ -10,6 +10,7 @@ use super::matching::{AxisValues, MatchedCell, Side};
 use super::traits::{TRAITS, Trait};
 use super::{ComparedRun, Figure};
 use crate::board::Coordinate;
+use crate::store::row::CellRow;
 
 /// Mean output lengths further apart than this are not compared silently (measurement rule 4).
 const LENGTHS_APART: f64 = 0.05;
@@ -129,7 +130,8 @@ fn output_lengths(runs: &[Arc<ComparedRun>], cells: &[MatchedCell]) -> Option<Di
             let sides = runs.iter().zip(&cell.sides);
             let mean = |(run, side): (&Arc<ComparedRun>, &Option<Side>)| {
                 let members = &side.as_ref()?.members;
-                Figure::of(&run.board, members, |row| row.mean_output_tokens).map(|f| f.mean)
+                let length = |row: &CellRow| row.mean_output_tokens;
+                Figure::of(&run.board, members, length, |_| None).map(|f| f.mean)
             };
             sides.map(mean).collect()
         })

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::board::{Board, CellState, Layer};
+use crate::measure::interval::{self, Basis, Interval};
 use crate::store::row::CellRow;
 
 /// One figure of a row.
@@ -71,7 +72,7 @@ impl Measure {
         let columns = columns(&CellRow::default());
         let figures = || {
             let names = columns.keys().map(String::as_str);
-            names.filter(|column| !NO_FIGURES.contains(column))
+            names.filter(|column| !NO_FIGURES.contains(column) && !is_bound(column))
         };
         if figures().any(|column| column == name) {
             return Ok(Self::Column(name.to_owned()));
@@ -102,6 +103,66 @@ impl Measure {
         }
     }
 
+    /// Its interval within one window, as far as the row has one.
+    pub(super) fn interval(&self, row: &CellRow) -> Option<Interval> {
+        let layer = match self {
+            Self::Layer(layer) => *layer,
+            Self::Column(column) => match column.as_str() {
+                "throughput_tps" => Layer::Throughput,
+                "tps_per_user" => Layer::PerUser,
+                "ttft_p50_s" => Layer::TtftP50,
+                // The layer is in milliseconds, the column is not.
+                "tpot_p50_s" => return Layer::TpotP50.interval(row)?.scaled(1e-3),
+                "e2e_p50_s" => Layer::E2eP50,
+                _ => return None,
+            },
+        };
+        layer.interval(row)
+    }
+
+    /// Whether more of it is faster; `None` for what is no speed.
+    fn more_is_faster(&self) -> Option<bool> {
+        const TIMES: [&str; 4] = ["ttft_", "tpot_", "itl_", "e2e_"];
+        match self {
+            Self::Layer(layer) => match layer {
+                Layer::Throughput | Layer::PerUser => Some(true),
+                Layer::TtftP50 | Layer::TtftP95 | Layer::TpotP50 | Layer::E2eP50 => Some(false),
+                Layer::Errors | Layer::GpuBusy | Layer::PeakMemory => None,
+            },
+            Self::Column(column) if column.ends_with("_tps") || column == "tps_per_user" => {
+                Some(true)
+            }
+            Self::Column(column) => {
+                let is_time = TIMES.iter().any(|start| column.starts_with(start));
+                (is_time && column.ends_with("_s")).then_some(false)
+            }
+        }
+    }
+
+    /// "180.9 to 187.1", with more digits where the two would look alike.
+    pub fn bounds_text(&self, interval: Interval) -> String {
+        let ends = [interval.low, interval.high];
+        let [low, high] = ends.map(|end| self.text(end));
+        if low != high {
+            return format!("{low} to {high}");
+        }
+        let [low, high] = ends.map(|end| format!("{end:.6}"));
+        format!("{low} to {high}")
+    }
+
+    /// "± 3.1" where the figure stands in the middle, else its bounds.
+    pub fn reach_text(&self, figure: &Figure) -> Option<String> {
+        let interval = figure.interval?;
+        let below = self.text(figure.mean - interval.low);
+        let above = self.text(interval.high - figure.mean);
+        let vanishes = above.bytes().all(|b| matches!(b, b'0' | b'.'));
+        Some(if below == above && !vanishes {
+            format!("± {above}")
+        } else {
+            self.bounds_text(interval)
+        })
+    }
+
     /// With as many digits as are worth reading, without the unit.
     pub fn text(&self, value: f64) -> String {
         match self {
@@ -109,6 +170,11 @@ impl Measure {
             Self::Column(column) => format!("{value:.*}", decimals(column)),
         }
     }
+}
+
+/// A bound is no figure of its own: it belongs to one.
+fn is_bound(column: &str) -> bool {
+    ["_low_", "_high_"].iter().any(|part| column.contains(part))
 }
 
 /// The same in each row, so that figures stand beneath each other.
@@ -159,58 +225,79 @@ pub struct Figure {
     pub low: f64,
     pub high: f64,
     pub repeats: u32,
+    /// Of the mean, with 95 % confidence; `None` where there are too few samples to tell.
+    pub interval: Option<Interval>,
 }
 
 impl Figure {
+    /// `within` is the interval that a single row has.
     pub(super) fn of(
         board: &Board,
         members: &[usize],
         value: impl Fn(&CellRow) -> Option<f64>,
+        within: impl Fn(&CellRow) -> Option<Interval>,
     ) -> Option<Self> {
         let entries = board.entries();
-        let mut found: Option<(f64, Self)> = None;
-        for entry in members.iter().filter_map(|member| entries.get(*member)) {
-            let valid = entry.state == CellState::Done;
-            let row = entry.row.as_deref().filter(|_| valid);
-            let value = row.and_then(&value);
-            let Some(value) = value.filter(|value| value.is_finite()) else {
-                continue;
-            };
-            let (sum, figure) = found.get_or_insert((
-                0.0,
-                Self {
-                    mean: value,
-                    low: value,
-                    high: value,
-                    repeats: 0,
-                },
-            ));
-            *sum += value;
-            figure.repeats += 1;
-            figure.low = figure.low.min(value);
-            figure.high = figure.high.max(value);
-            figure.mean = *sum / f64::from(figure.repeats);
-        }
-        found.map(|(_, figure)| figure)
+        let rows = members
+            .iter()
+            .filter_map(|member| entries.get(*member))
+            .filter(|entry| entry.state == CellState::Done)
+            .filter_map(|entry| entry.row.as_deref());
+        let found: Vec<(f64, &CellRow)> = rows
+            .filter_map(|row| Some((value(row)?, row)))
+            .filter(|(value, _)| value.is_finite())
+            .collect();
+        let values: Vec<f64> = found.iter().map(|(value, _)| *value).collect();
+        let (_, first) = found.first()?;
+        Some(Self {
+            mean: values.iter().sum::<f64>() / values.len() as f64,
+            low: values.iter().copied().fold(f64::INFINITY, f64::min),
+            high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            repeats: u32::try_from(values.len()).unwrap_or(u32::MAX),
+            interval: interval::of_cell(&values, within(first)),
+        })
+    }
+
+    /// What its interval stands on.
+    pub const fn basis(&self) -> Basis {
+        Basis::of(self.repeats)
     }
 }
 
-/// Whether two figures are apart by more than they spread.
+/// Whether the 95 % intervals of two figures have anything in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     Apart,
     Overlaps,
-    /// One of them has fewer than two repeats: how far it spreads is not known.
+    /// One of them has no interval: how far it spreads is not known.
     Unknown,
 }
 
-impl Overlap {
+/// What can be said of a difference. Faster is more tokens per second, or less time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Faster,
+    Slower,
+    /// Of what is no speed, as memory.
+    Higher,
+    Lower,
+    /// The intervals overlap.
+    NoDifference,
+    /// One of the figures has no interval.
+    NoInterval,
+}
+
+impl Verdict {
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Apart => "apart",
-            Self::Overlaps => "overlap",
-            Self::Unknown => "unknown",
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+            Self::NoDifference => "no difference shown",
+            Self::NoInterval => "no interval",
         }
     }
 }
@@ -236,15 +323,11 @@ impl Delta {
             let percent = apart / base.mean.abs() * 100.0;
             percent.is_finite().then_some(percent)
         });
-        let overlap = match both {
-            Some((base, other)) if base.repeats >= 2 && other.repeats >= 2 => {
-                if base.low <= other.high && other.low <= base.high {
-                    Overlap::Overlaps
-                } else {
-                    Overlap::Apart
-                }
-            }
-            _ => Overlap::Unknown,
+        let intervals = both.and_then(|(base, other)| base.interval.zip(other.interval));
+        let overlap = match intervals {
+            Some((base, other)) if base.overlaps(other) => Overlap::Overlaps,
+            Some(_) => Overlap::Apart,
+            None => Overlap::Unknown,
         };
         Self {
             base,
@@ -252,6 +335,36 @@ impl Delta {
             percent,
             overlap,
         }
+    }
+
+    /// What the intervals allow to say of `other`; `None` where one of the runs has no figure.
+    pub fn verdict(&self, measure: &Measure) -> Option<Verdict> {
+        let (base, other) = self.base.zip(self.other)?;
+        let more = other.mean > base.mean;
+        Some(match (self.overlap, measure.more_is_faster()) {
+            (Overlap::Unknown, _) => Verdict::NoInterval,
+            (Overlap::Overlaps, _) => Verdict::NoDifference,
+            (Overlap::Apart, Some(faster)) if more == faster => Verdict::Faster,
+            (Overlap::Apart, Some(_)) => Verdict::Slower,
+            (Overlap::Apart, None) if more => Verdict::Higher,
+            (Overlap::Apart, None) => Verdict::Lower,
+        })
+    }
+
+    /// The verdict in words. One that stands on a single window says so: the machine may have done
+    /// something else at the time of the other.
+    pub fn verdict_text(&self, measure: &Measure) -> Option<String> {
+        let verdict = self.verdict(measure)?;
+        let figures = [self.base, self.other];
+        let one_window = figures
+            .iter()
+            .flatten()
+            .any(|figure| figure.basis() == Basis::OneWindow);
+        let word = verdict.text();
+        Some(match self.overlap {
+            Overlap::Apart if one_window => format!("{word} (one window)"),
+            _ => word.to_owned(),
+        })
     }
 
     /// "+3.2 %", signed; blank where there is none.

@@ -29,10 +29,11 @@ use std::sync::Arc;
 pub use differences::{Difference, Level};
 pub use grid::{DifferenceGrid, GridGroup};
 pub use matching::{AxisValues, MatchedCell, Side};
-pub use measure::{Delta, Figure, Measure, Overlap, UnknownColumn, percent_text};
+pub use measure::{Delta, Figure, Measure, Overlap, UnknownColumn, Verdict, percent_text};
 pub use overlay::{Overlay, OverlayLine, OverlayPoint};
 
 use crate::board::Board;
+use crate::measure::interval::{Basis, ONE_WINDOW};
 use crate::store::error::StoreError;
 use crate::store::library::{self, LoadedRun};
 use crate::store::machine::MachineRow;
@@ -198,7 +199,39 @@ impl Comparison {
     pub fn figure(&self, cell: &MatchedCell, run: usize, measure: &Measure) -> Option<Figure> {
         let board = &self.runs.get(run)?.board;
         let members = &cell.sides.get(run)?.as_ref()?.members;
-        Figure::of(board, members, |row| measure.value(row))
+        Figure::of(
+            board,
+            members,
+            |row| measure.value(row),
+            |row| measure.interval(row),
+        )
+    }
+
+    /// What the intervals of `measure` stand on, in a sentence; without any, that there are none.
+    pub fn about_intervals(&self, measure: &Measure) -> &'static str {
+        let runs = 0..self.runs.len();
+        let places = self.cells.iter();
+        let places = places.flat_map(|cell| runs.clone().map(move |run| (cell, run)));
+        let figures = places.filter_map(|(cell, run)| self.figure(cell, run, measure));
+        let (mut repeated, mut one_window) = (false, false);
+        for figure in figures.filter(|figure| figure.interval.is_some()) {
+            match figure.basis() {
+                Basis::Repeats(_) => repeated = true,
+                Basis::OneWindow => one_window = true,
+            }
+        }
+        match (repeated, one_window) {
+            (false, false) => {
+                "No interval: one repeat of each cell, without bounds, does not tell how far these \
+                 figures spread."
+            }
+            (true, false) => "95 % intervals over repeats.",
+            (false, true) => ONE_WINDOW,
+            (true, true) => {
+                "95 % intervals over repeats, or of a single one within its window: that leaves out \
+                 what varies over minutes and between server starts."
+            }
+        }
     }
 
     /// How far `other` is from `base` in a cell.

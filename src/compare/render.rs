@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::measure::percent_text;
-use super::{Comparison, Level, MatchedCell, Measure, Overlap};
+use super::{Comparison, Figure, Level, MatchedCell, Measure, Overlap};
 use crate::board::{CellState, Coordinate};
+use crate::wording::sentence;
 
 /// What a run is called in a table: A is the base.
 pub fn letter(run: usize) -> char {
@@ -26,15 +27,19 @@ fn table(comparison: &Comparison, measure: &Measure) -> Table {
         let others = others.clone();
         others.map(move |other| comparison.delta(cell, 0, other, measure))
     };
-    let known = |cell| deltas(cell).any(|delta| delta.overlap != Overlap::Unknown);
-    let has_overlap = comparison.cells().iter().any(known);
+    let has_overlap = has_intervals(comparison, measure);
     let mut header: Vec<String> = axes.iter().map(|axis| axis.axis.to_string()).collect();
-    header.push("A".to_owned());
-    for other in others.clone() {
-        let letter = letter(other);
-        header.extend([letter.to_string(), format!("{letter} vs A %")]);
+    for run in 0..comparison.runs().len() {
+        let letter = letter(run);
+        header.push(letter.to_string());
         if has_overlap {
-            header.push(format!("{letter} spread"));
+            header.push(format!("{letter} 95 %"));
+        }
+        if run > 0 {
+            header.push(format!("{letter} vs A %"));
+        }
+        if run > 0 && has_overlap {
+            header.push(format!("{letter} is"));
         }
     }
     let mut rows = Vec::with_capacity(comparison.cells().len());
@@ -46,14 +51,22 @@ fn table(comparison: &Comparison, measure: &Measure) -> Table {
         };
         let at = axes.iter().map(|axis| cell.coordinate(axis).to_string());
         let mut row: Vec<String> = at.collect();
-        let base = comparison.figure(cell, 0, measure);
-        row.push(text(base.map(|figure| figure.mean)));
+        let figure = |row: &mut Vec<String>, figure: Option<Figure>| {
+            row.push(text(figure.map(|figure| figure.mean)));
+            if has_overlap {
+                let interval = figure.and_then(|figure| figure.interval);
+                let bounds = interval.map(|interval| measure.bounds_text(interval));
+                row.push(bounds.unwrap_or_else(|| "-".to_owned()));
+            }
+        };
+        figure(&mut row, comparison.figure(cell, 0, measure));
         for delta in deltas(cell) {
-            row.push(text(delta.other.map(|figure| figure.mean)));
+            figure(&mut row, delta.other);
             let percent = delta.percent.map(percent_text);
             row.push(percent.unwrap_or_else(|| "-".to_owned()));
             if has_overlap {
-                row.push(delta.overlap.text().to_owned());
+                let verdict = delta.verdict_text(measure);
+                row.push(verdict.unwrap_or_else(|| "-".to_owned()));
             }
         }
         rows.push(row);
@@ -125,6 +138,8 @@ pub fn text(comparison: &Comparison, measure: &Measure) -> String {
     lines.push(String::new());
     lines.extend(aligned(&table(comparison, measure)));
     lines.push(String::new());
+    lines.push(about(comparison, measure));
+    lines.push(String::new());
     if comparison.differences().is_empty() {
         lines.push("Nothing else differs in what the files hold.".to_owned());
     } else {
@@ -144,6 +159,26 @@ pub fn text(comparison: &Comparison, measure: &Measure) -> String {
         }
     }
     lines.join("\n") + "\n"
+}
+
+fn about(comparison: &Comparison, measure: &Measure) -> String {
+    let intervals = comparison.about_intervals(measure);
+    if has_intervals(comparison, measure) {
+        format!("No difference is shown where two intervals overlap. {intervals}")
+    } else {
+        intervals.to_owned()
+    }
+}
+
+/// Whether any cell of another run can be held against the base's.
+fn has_intervals(comparison: &Comparison, measure: &Measure) -> bool {
+    let others = 1..comparison.runs().len();
+    comparison.cells().iter().any(|cell| {
+        let mut deltas = others
+            .clone()
+            .map(|other| comparison.delta(cell, 0, other, measure));
+        deltas.any(|delta| delta.overlap != Overlap::Unknown)
+    })
 }
 
 fn aligned(table: &Table) -> Vec<String> {
@@ -198,11 +233,13 @@ pub fn markdown(comparison: &Comparison, measure: &Measure) -> String {
         _ => "---:",
     });
     lines.push(String::new());
-    lines.push(format!("{}.", sentence(&shared_text(comparison))));
+    lines.push(sentence(&shared_text(comparison)));
     lines.push(String::new());
     lines.push(row(&table.header));
     lines.push(format!("| {} |", rule.collect::<Vec<_>>().join(" | ")));
     lines.extend(table.rows.iter().map(row));
+    lines.push(String::new());
+    lines.push(about(comparison, measure));
     lines.push(String::new());
     if comparison.differences().is_empty() {
         lines.push("Nothing else differs in what the files hold.".to_owned());
@@ -229,12 +266,6 @@ pub fn markdown(comparison: &Comparison, measure: &Measure) -> String {
         lines.push(row(&cells));
     }
     lines.join("\n") + "\n"
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
 }
 
 /// A prompt or a path must not end its cell or begin a tag.
@@ -301,6 +332,8 @@ fn cell_json(comparison: &Comparison, cell: &MatchedCell, measure: &Measure) -> 
                 "figure": delta.other,
                 "delta_percent": delta.percent,
                 "overlap": delta.overlap,
+                "verdict": delta.verdict(measure),
+                "interval_of": delta.other.filter(|f| f.interval.is_some()).map(|f| f.basis()),
             })
         })
         .collect();

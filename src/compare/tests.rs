@@ -10,6 +10,8 @@ use crate::plan::{Axis, Balancer};
 use crate::store::note::RunNote;
 use crate::store::row::CellRow;
 
+mod intervals;
+
 const FIRST: &str = "2026-11-24T15:09:13[UTC]";
 const SECOND: &str = "2026-11-25T15:09:13[UTC]";
 const THROUGHPUT: Measure = Measure::Layer(Layer::Throughput);
@@ -258,35 +260,6 @@ fn swept_flags_tell_cells_apart() {
 }
 
 #[test]
-fn repeats_are_averaged_and_their_spread_decides_what_is_apart() {
-    let run = |name, figures: [f64; 3]| {
-        let mut rows: Vec<CellRow> = figures
-            .iter()
-            .enumerate()
-            .map(|(i, tps)| row(8, 4, i as u32 + 1, *tps))
-            .collect();
-        // An invalid repeat counts for nothing.
-        rows.push(CellRow {
-            status: Some(CellStatus::Invalid),
-            ..row(8, 4, 4, 9_000.0)
-        });
-        of_rows(name, Origin::Ours, rows)
-    };
-    let a = run("a", [98.0, 100.0, 102.0]);
-    for (figures, percent, overlap) in [
-        ([101.0, 103.0, 105.0], "+3.0", Overlap::Overlaps),
-        ([103.0, 104.0, 105.0], "+4.0", Overlap::Apart),
-        ([90.0, 91.0, 92.0], "-9.0", Overlap::Apart),
-    ] {
-        let comparison = Comparison::new(vec![Arc::clone(&a), run("b", figures)]);
-        let delta = comparison.delta(&comparison.cells()[0], 0, 1, &THROUGHPUT);
-        assert_eq!(delta.percent_text(), percent);
-        assert_eq!(delta.overlap, overlap, "{figures:?}");
-        assert_eq!(delta.base.map(|figure| figure.repeats), Some(3));
-    }
-}
-
-#[test]
 fn the_grid_and_the_lines_hold_each_cell_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let a = Recorded::new(dir.path(), FIRST, 1).measure(|_, _| {});
@@ -375,6 +348,7 @@ fn what_is_told_in_words_is_told_in_every_format() {
         ]
     );
     assert!(lines[8].ends_with("only A"), "{}", lines[8]);
+    assert!(lines[10].starts_with("No interval: "), "{}", lines[10]);
     assert!(text.contains("warning  Metadata: "), "{text}");
     let markdown = render::markdown(&comparison, &measure);
     assert!(

@@ -264,11 +264,7 @@ fn machine(run: &ComparedRun) -> Option<String> {
 }
 
 fn system(run: &ComparedRun) -> Option<String> {
-    provenance(run, |provenance| {
-        let info = machine_info(provenance);
-        let parts: Vec<String> = info.os.into_iter().chain(info.os_version).collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
-    })
+    provenance(run, |provenance| machine_info(provenance).system())
 }
 
 fn driver(run: &ComparedRun) -> Option<String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::interval::Interval;
 use super::sample::ErrorClass;
 
 /// Percentiles of one latency in seconds. Each is `None` where there are too few samples to
@@ -17,6 +18,16 @@ pub struct Percentiles {
     pub p95_s: Option<f64>,
     pub p99_s: Option<f64>,
     pub max_s: Option<f64>,
+}
+
+/// 95 % intervals of a cell's figures, each within its one window; `None` where there were too few
+/// samples to tell, or where the figure itself is not claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Intervals {
+    pub throughput_tps: Option<Interval>,
+    pub ttft_p50_s: Option<Interval>,
+    pub tpot_p50_s: Option<Interval>,
+    pub e2e_p50_s: Option<Interval>,
 }
 
 /// How the load was applied.
@@ -80,6 +91,8 @@ pub struct Figures {
     pub connect_retry_s: f64,
     /// Requests answered by each instance, by its number; empty where a balancer does not say.
     pub per_instance: BTreeMap<u32, u32>,
+    #[serde(default)]
+    pub intervals: Intervals,
 }
 
 impl Figures {

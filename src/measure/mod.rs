@@ -3,6 +3,7 @@
 
 pub mod figures;
 pub mod histogram;
+pub mod interval;
 pub mod outcome;
 pub mod sample;
 pub mod stats;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::figures::{Figures, Mode};
-use super::outcome::LoadOutcome;
+use super::figures::{Figures, Intervals, Mode, Percentiles};
+use super::interval::{self, Interval, Statistic};
+use super::outcome::{LoadOutcome, Window};
 use super::sample::RequestSample;
 use super::stats::percentiles;
 use super::window::within;
@@ -48,7 +49,7 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         .iter()
         .filter(|s| s.usage.completion_tokens < asked.max_tokens)
         .count();
-    Figures {
+    let mut figures = Figures {
         mode: asked.mode,
         requests: count(samples.len()),
         errors,
@@ -80,6 +81,33 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         connect_retries: samples.iter().map(|s| s.connect_retries).sum(),
         connect_retry_s: outcome.connect_retry_s,
         per_instance: per_instance(samples, asked.instances),
+        intervals: Intervals::default(),
+    };
+    figures.intervals = intervals(&figures, samples, window.as_ref(), asked.concurrency);
+    figures
+}
+
+/// Of what is claimed. A batch of a fixed number of requests has no window: it begins and ends with
+/// fewer in flight, so that no part of it stands for the others, and only repeats tell how sure its
+/// throughput is.
+fn intervals(
+    figures: &Figures,
+    samples: &[RequestSample],
+    window: Option<&Window>,
+    concurrency: u32,
+) -> Intervals {
+    type Latency = fn(&RequestSample) -> Option<f64>;
+    let of_median = |claimed: &Percentiles, latency: Latency| -> Option<Interval> {
+        claimed.p50_s?;
+        let latencies: Vec<f64> = samples.iter().filter_map(latency).collect();
+        interval::of_latency(&latencies, concurrency, Statistic::Median)
+    };
+    Intervals {
+        throughput_tps: window
+            .and_then(|window| interval::of_throughput(samples, window, figures.throughput_tps)),
+        ttft_p50_s: of_median(&figures.ttft, RequestSample::ttft_s),
+        tpot_p50_s: of_median(&figures.tpot, RequestSample::tpot_s),
+        e2e_p50_s: of_median(&figures.e2e, RequestSample::e2e_s),
     }
 }
 
@@ -255,6 +283,47 @@ mod tests {
         assert_eq!(figures.window_completions, Some(1));
         assert!(figures.window_capped);
         close(figures.batch_tps, 22.0 / 3.0);
+    }
+
+    #[test]
+    fn only_a_window_tells_how_sure_the_throughput_is() {
+        // 20 users, whose answers of 11 tokens take between 1.5 and 1.9 s.
+        let samples: Vec<RequestSample> = (0..400_u32)
+            .map(|index| {
+                let due_s = f64::from(index / 20) * 1.5 + 0.05 * f64::from(index % 20);
+                let mut sample = answered(index, due_s, 11);
+                let late_s = 0.02 * f64::from(index * 7 % 20);
+                sample.first_token_s = sample.first_token_s.map(|s| s + late_s);
+                sample
+            })
+            .collect();
+        let window = Window {
+            start_s: 2.0,
+            end_s: 30.0,
+            capped: false,
+        };
+        let outcome = LoadOutcome {
+            samples,
+            window: Some(window),
+            ..LoadOutcome::default()
+        };
+        let summary = |mode| {
+            let asked = Asked {
+                mode,
+                concurrency: 20,
+                ..ASKED
+            };
+            summarise(&outcome, &asked)
+        };
+        let sustained = summary(Mode::Sustained);
+        let Interval { low, high } = sustained.intervals.throughput_tps.unwrap();
+        assert!(low < sustained.throughput_tps && sustained.throughput_tps < high);
+        let ttft = sustained.intervals.ttft_p50_s.unwrap();
+        let p50_s = sustained.ttft.p50_s.unwrap();
+        assert!(ttft.low <= p50_s && p50_s <= ttft.high, "{ttft:?}");
+        let batch = summary(Mode::Compatible);
+        assert_eq!(batch.intervals.throughput_tps, None);
+        assert_eq!(batch.intervals.ttft_p50_s, Some(ttft));
     }
 
     #[test]

@@ -287,6 +287,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::measure::figures::Intervals;
     use crate::measure::sample::ErrorClass;
 
     /// 1,000 requests without anything to complain about.
@@ -326,6 +327,7 @@ mod tests {
             connect_retries: 0,
             connect_retry_s: 0.0,
             per_instance: [(0, 500), (1, 499)].into(),
+            intervals: Intervals::default(),
         }
     }
 

@@ -15,6 +15,8 @@ pub struct MachineInfo {
     pub os: Option<String>,
     /// As in `12` or `26.1`.
     pub os_version: Option<String>,
+    /// As in `25B78`; macOS only.
+    pub os_build: Option<String>,
     pub kernel: Option<String>,
     /// As in `x86_64` or `arm64`.
     pub architecture: String,
@@ -53,6 +55,7 @@ impl MachineInfo {
         Self {
             os: System::name().ok().as_deref().and_then(known),
             os_version: System::os_version().ok().as_deref().and_then(known),
+            os_build: sensors::system_build(),
             kernel: System::kernel_version().ok().as_deref().and_then(known),
             architecture: System::cpu_arch(),
             model: sensors::machine_model(),
@@ -65,6 +68,14 @@ impl MachineInfo {
                 .filter(|total| total.0 > 0),
             gpus: sensors::gpus(),
         }
+    }
+
+    /// `macOS 26.1 (25B78)`, as far as it is known.
+    pub fn system(&self) -> Option<String> {
+        let build = self.os_build.as_ref().map(|build| format!("({build})"));
+        let parts = [self.os.as_ref(), self.os_version.as_ref(), build.as_ref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
     }
 }
 
@@ -107,6 +118,17 @@ mod tests {
             .filter_map(|value| value.as_str())
             .collect();
         assert!(!told.contains(&name.as_str()), "{told:?}");
+    }
+
+    #[test]
+    fn a_system_is_named_as_far_as_it_is_known() {
+        let mut info = MachineInfo::default();
+        assert_eq!(info.system(), None);
+        info.os = Some("macOS".to_owned());
+        info.os_version = Some("26.1".to_owned());
+        assert_eq!(info.system().as_deref(), Some("macOS 26.1"));
+        info.os_build = Some("25B78".to_owned());
+        assert_eq!(info.system().as_deref(), Some("macOS 26.1 (25B78)"));
     }
 
     #[test]

@@ -70,6 +70,11 @@ pub(super) fn gpus() -> Vec<GpuInfo> {
         .collect()
 }
 
+/// What only macOS has: builds of a version.
+pub(super) fn system_build() -> Option<String> {
+    None
+}
+
 /// What only macOS knows: the model of the machine.
 pub(super) fn machine_model() -> Option<String> {
     None

@@ -1,4 +1,5 @@
-//! Sensors of macOS, through `macmon`: a private interface of Apple's, so any failure is absence.
+//! Sensors of macOS: clocks, power and temperatures through `macmon`, a private interface of Apple's;
+//! the rest through public ones. Each may fail alone and is then absent.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,9 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use macmon::{Metrics, SocInfo};
+use sysinfo::Gpus;
 
+use super::apple::{self, Macmon};
 use super::info::GpuInfo;
 use super::sample::MachineSample;
+use crate::platform::macos::telemetry;
+use crate::units::Bytes;
 
 /// What one reading of `macmon` averages over, in milliseconds. Shorter than the sampler's second,
 /// so that each sample finds a fresh one.
@@ -20,7 +25,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 struct Reading {
     at: Instant,
-    values: MachineSample,
+    values: Macmon,
 }
 
 type Latest = Arc<Mutex<Option<Reading>>>;
@@ -28,6 +33,8 @@ type Latest = Arc<Mutex<Option<Reading>>>;
 /// The newest reading of a thread that does nothing else: `macmon` blocks while it measures.
 pub(super) struct Sensors {
     latest: Latest,
+    /// `None` where the system lists no GPU.
+    accelerators: Option<Gpus>,
     /// Never sent on: its end is what stops the thread.
     _stop: mpsc::Sender<Infallible>,
 }
@@ -45,30 +52,42 @@ impl Sensors {
         }
         Self {
             latest,
+            accelerators: Gpus::new().ok(),
             _stop: stop,
         }
     }
 
     /// Fills what there is a sensor for, and leaves the rest as it is.
-    ///
-    /// Thermal state, low-power mode and the power source stay blank: they are `NSProcessInfo`'s
-    /// and `IOKit`'s to tell, and come with `platform`'s other calls of macOS.
     pub(super) fn read(&mut self, sample: &mut MachineSample) {
+        if let Some(macmon) = self.macmon() {
+            macmon.fill(sample);
+        }
+        if sample.gpu.is_none() {
+            sample.gpu = self.accelerator_share();
+        }
+        sample.memory_wired = telemetry::wired_memory().map(Bytes);
+        let thermal = apple::thermal(telemetry::thermal_state(), telemetry::thermal_pressure());
+        sample.thermal = thermal.map(str::to_owned);
+        sample.low_power_mode = Some(telemetry::low_power_mode());
+        let source = telemetry::power_source();
+        let source = source.as_deref().and_then(apple::power_source);
+        sample.power_source = source.map(str::to_owned);
+    }
+
+    fn macmon(&self) -> Option<Macmon> {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(reading) = latest
+        let fresh = latest
             .as_ref()
-            .filter(|reading| reading.at.elapsed() < STALE_AFTER)
-        else {
-            return;
-        };
-        let values = &reading.values;
-        sample.gpu = values.gpu;
-        sample.gpu_clock_mhz = values.gpu_clock_mhz;
-        sample.gpu_temperature_c = values.gpu_temperature_c;
-        sample.cpu_temperature_c = values.cpu_temperature_c;
-        sample.gpu_power_w = values.gpu_power_w;
-        sample.cpu_power_w = values.cpu_power_w;
-        sample.system_power_w = values.system_power_w;
+            .filter(|reading| reading.at.elapsed() < STALE_AFTER);
+        fresh.map(|reading| reading.values)
+    }
+
+    /// The GPU's own count, coarser than `macmon`'s, where that fails.
+    fn accelerator_share(&mut self) -> Option<f64> {
+        let gpus = self.accelerators.as_mut()?;
+        gpus.refresh(false);
+        let busy = gpus.iter().find_map(sysinfo::Gpu::usage)?;
+        apple::busy_share(busy)
     }
 }
 
@@ -99,30 +118,24 @@ fn measure_until_failure(
             .map_err(|error| error.to_string())?;
         let reading = Reading {
             at: Instant::now(),
-            values: convert(&metrics, macmon.get_soc_info()),
+            values: raw(&metrics, macmon.get_soc_info()),
         };
         *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
     Ok(())
 }
 
-/// Into our units, with `macmon`'s zeroes for "no such sensor" made blanks.
-fn convert(metrics: &Metrics, soc: &SocInfo) -> MachineSample {
-    let measured = |value: f32| (value.is_finite() && value > 0.0).then(|| f64::from(value));
-    // The first entry is the GPU switched off; a virtual machine has none.
-    let gpu_is_measured = soc.gpu_freqs.len() > 1 && metrics.gpu_active_ratio.is_finite();
-    MachineSample {
-        gpu: gpu_is_measured.then(|| f64::from(metrics.gpu_active_ratio).clamp(0.0, 1.0)),
-        // Averaged over the time the GPU was busy: an idle second has no clock.
-        gpu_clock_mhz: (metrics.gpu_freq_mhz > 0).then(|| f64::from(metrics.gpu_freq_mhz)),
-        gpu_temperature_c: metrics.temp.gpu_temp_avg.map(f64::from),
-        cpu_temperature_c: metrics.temp.cpu_temp_avg.map(f64::from),
-        gpu_power_w: measured(metrics.gpu_power),
-        cpu_power_w: measured(metrics.cpu_power),
-        // Where the whole machine's meter gives nothing, macmon puts CPU + GPU + ANE in its place.
-        system_power_w: measured(metrics.sys_power)
-            .filter(|_| metrics.sys_power > metrics.all_power),
-        ..MachineSample::default()
+fn raw(metrics: &Metrics, soc: &SocInfo) -> Macmon {
+    Macmon {
+        gpu_active_ratio: metrics.gpu_active_ratio,
+        gpu_freq_mhz: metrics.gpu_freq_mhz,
+        gpu_clocks: soc.gpu_freqs.len(),
+        gpu_power_w: metrics.gpu_power,
+        cpu_power_w: metrics.cpu_power,
+        chip_power_w: metrics.all_power,
+        system_power_w: metrics.sys_power,
+        gpu_temperature_c: metrics.temp.gpu_temp_avg,
+        cpu_temperature_c: metrics.temp.cpu_temp_avg,
     }
 }
 
@@ -137,6 +150,11 @@ pub(super) fn gpus() -> Vec<GpuInfo> {
             cores: (soc.gpu_cores > 0).then(|| u32::from(soc.gpu_cores)),
         }]
     })
+}
+
+/// The build of the system, as in `25B78`.
+pub(super) fn system_build() -> Option<String> {
+    telemetry::system_build()
 }
 
 /// As in `Mac15,8`.

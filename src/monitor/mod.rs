@@ -2,6 +2,8 @@
 //!
 //! [`sampler`] reads on a thread of its own; [`summary`] folds samples into a cell's figures;
 
+#[cfg(any(target_os = "macos", test))]
+mod apple;
 pub mod info;
 mod processes;
 pub mod sample;

@@ -170,12 +170,13 @@ fn memory(system: &System, tree: &[Pid]) -> Option<Bytes> {
         .map(Bytes)
 }
 
-/// Blank for now. Resident memory leaves out Metal's buffers, which hold the whole model, so it
-/// would be wrong rather than rough. `proc_pid_rusage` gives the physical footprint that counts
-/// them; it needs `unsafe`, which belongs in `platform` with the other calls of macOS.
+/// The physical footprint: resident memory leaves out Metal's buffers, which hold the whole model.
 #[cfg(target_os = "macos")]
-fn memory(_system: &System, _tree: &[Pid]) -> Option<Bytes> {
-    None
+fn memory(_system: &System, tree: &[Pid]) -> Option<Bytes> {
+    tree.iter()
+        .filter_map(|pid| crate::platform::macos::telemetry::physical_footprint(pid.as_u32()))
+        .reduce(|sum, next| sum + next)
+        .map(Bytes)
 }
 
 #[cfg(test)]

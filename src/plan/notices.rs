@@ -11,6 +11,7 @@ use super::grid::duplicate_of;
 use super::server_args::ServerArgs;
 use super::{Plan, dimensions};
 use crate::settings::Var;
+use crate::wording::sentence;
 
 /// Flags that take every request out of the batch (measurement rule 3).
 const UNBATCHED: [&str; 2] = ["--draft-model", "--kv-bits"];
@@ -57,12 +58,6 @@ pub(super) fn of(c: &Context, plan: &Plan, args: &ServerArgs) -> Vec<String> {
     notices.extend(unbatched.into_iter().map(|text| sentence(&text)));
     notices.extend(duplicates(plan));
     notices
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>());
-    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
 }
 
 fn open_host(plan: &Plan) -> Option<String> {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::chart::{Caption, Chart, ChartError, Look};
 use super::{html, json, markdown, png, spreadsheet};
-use crate::board::{Board, Layer};
+use crate::board::{Board, Estimate, Layer};
+use crate::measure::interval::ONE_WINDOW;
 use crate::store::error::StoreError;
 use crate::store::library::{LoadedRun, kind_text};
 use crate::store::read::Origin;
@@ -170,8 +171,24 @@ impl<'a> Document<'a> {
     /// "1,454.3 tokens/s at concurrency 32, decode concurrency 16".
     pub fn best(&self) -> Option<String> {
         let best = self.board.best()?;
-        let figure = Layer::Throughput.with_unit(best.throughput_tps);
+        let estimate = self.best_estimate();
+        let interval = estimate.and_then(|estimate| estimate.interval);
+        let figure = Layer::Throughput.with_interval(best.throughput_tps, interval);
         Some(format!("{figure} at {}", self.board.label(best.entry)))
+    }
+
+    /// The best combination's throughput over its repeats.
+    pub fn best_estimate(&self) -> Option<Estimate> {
+        let best = self.board.best()?;
+        let members = self.board.repeats(best.entry);
+        self.board.estimate(members, Layer::Throughput)
+    }
+
+    /// What the ± and ranges in tables are; `None` where no cell has one.
+    pub fn about_intervals(&self) -> Option<String> {
+        let mut rows = self.run.rows.iter();
+        let any = rows.any(|row| Layer::Throughput.interval(row).is_some());
+        any.then(|| format!("±: {ONE_WINDOW}"))
     }
 
     /// "23 of 24 cells measured", where some are not.

@@ -32,7 +32,12 @@ pub fn document(document: &Document<'_>) -> Result<Vec<u8>, ReportError> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(encode)?;
     let best = document.board.best().map(|best| {
+        let estimate = document.best_estimate();
+        let interval = estimate.and_then(|estimate| estimate.interval);
         json!({
+            "throughput_low_tps": interval.map(|interval| interval.low),
+            "throughput_high_tps": interval.map(|interval| interval.high),
+            "repeats": estimate.map(|estimate| estimate.repeats),
             "throughput_tps": best.throughput_tps,
             "at": document.board.label(best.entry),
         })

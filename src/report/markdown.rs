@@ -68,6 +68,9 @@ pub fn table(document: &Document<'_>) -> String {
             .collect();
         line(&mut text, &cells);
     }
+    if let Some(about) = document.about_intervals() {
+        let _ = writeln!(text, "\n{}", escape::markdown(&about));
+    }
     let _ = writeln!(text, "\n{}", escape::markdown(&document.origin_line()));
     text
 }
@@ -85,7 +88,11 @@ fn columns<'a>(document: &'a Document<'_>) -> Vec<&'a DimensionValues> {
 
 /// Of a cell without a valid figure, the throughput's column says what became of it.
 fn figure(entry: &Entry, layer: Layer) -> String {
-    let value = entry.value(layer).map(|value| layer.precise(value));
+    // Of the others, a forum's table would grow too wide.
+    let interval = entry.row.as_deref().filter(|_| layer == Layer::Throughput);
+    let interval = interval.and_then(|row| layer.interval(row));
+    let value = entry.value(layer);
+    let value = value.map(|value| layer.precise_with(value, interval));
     match (&entry.state, layer) {
         (CellState::Done, _) => value.unwrap_or_default(),
         (state @ CellState::Invalid(_), Layer::Throughput) => match value {

@@ -14,6 +14,8 @@ pub mod document;
 pub mod escape;
 pub mod file;
 pub mod html;
+#[cfg(test)]
+mod interval_tests;
 pub mod json;
 pub mod markdown;
 pub mod png;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::SessionError;
 use crate::plan::{ModelRef, Plan};
+use crate::platform::tls;
 use crate::settings::{BaseUrl, Secret, Settings, Var, base_url};
 
 /// Longer than any server takes to list its models.
@@ -50,7 +51,8 @@ async fn ask(url: &BaseUrl, key: Option<&Secret>) -> Result<Vec<String>, String>
     let client = reqwest::Client::builder()
         .no_proxy()
         .http1_only()
-        .redirect(reqwest::redirect::Policy::none())
+        .redirect(reqwest::redirect::Policy::none());
+    let client = tls::prepared(client, url.is_encrypted())
         .build()
         .map_err(|error| error.to_string())?;
     let mut request = client.get(url.endpoint("models"));
@@ -76,6 +78,14 @@ async fn ask(url: &BaseUrl, key: Option<&Secret>) -> Result<Vec<String>, String>
         200..=299 => {}
         other => return Err(format!("HTTP {other}: the server has no such list")),
     }
+    if body.is_empty() {
+        // Seen of mlx_lm.server 0.32, which reads the cache's folder for its list.
+        return Err(
+            "the answer is empty, as that of mlx_lm.server where there is no Hugging Face cache; \
+             there, the name default_model asks for the model it was started with"
+                .to_owned(),
+        );
+    }
     let listed: Listed = serde_json::from_slice(&body)
         .map_err(|_| "the answer is not a list of models as OpenAI's API gives it".to_owned())?;
     Ok(listed.data.into_iter().map(|model| model.id).collect())
@@ -87,7 +97,15 @@ fn causes(error: &reqwest::Error) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    cause.to_string()
+    let cause = cause.to_string();
+    if cause.contains("certificate") {
+        // As the TLS of every system words it.
+        return format!(
+            "{cause}. This system does not trust the server's certificate: have it trust the issuer \
+             (on Linux, SSL_CERT_FILE may name a file of trusted ones)"
+        );
+    }
+    cause
 }
 
 /// What the servers list, as far as they all do.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::HIDDEN;
 
-/// `http://host:port`, with a path in front of `/v1` where there is one. Holds neither a user name
+/// `http://host:port` or `https://host:port`, with a path in front of `/v1` where there is one. Holds neither a user name
 /// nor a password nor a query: those are refused, so that nothing secret can be stored with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -21,7 +21,7 @@ pub const OFF: &str = "off";
 const MOST: usize = 256;
 
 impl BaseUrl {
-    /// `http://host:port`, without a slash at its end.
+    /// As it was given, without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,6 +37,10 @@ impl BaseUrl {
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
         let port = url.as_ref().and_then(Url::port_or_known_default);
         (host.trim_matches(['[', ']']).to_owned(), port.unwrap_or(80))
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.0.starts_with("https://")
     }
 
     /// On this machine, by its name or address.
@@ -86,16 +90,9 @@ impl FromStr for BaseUrl {
         let Some((scheme, _)) = text.split_once("://") else {
             return Err(format!("{text:?} has no http:// in front"));
         };
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(
-                "https is not spoken here: this program has no TLS. Tunnel to the server instead \
-                 (ssh -L 8080:127.0.0.1:8080 its-host, then http://127.0.0.1:8080), or name its \
-                 http port"
-                    .to_owned(),
-            );
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(format!("{scheme:?} is not http"));
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme != "http" && scheme != "https" {
+            return Err(format!("{scheme:?} is not http or https"));
         }
         let url = Url::parse(text).map_err(|error| format!("{text:?} is no URL ({error})"))?;
         let host = url
@@ -114,7 +111,7 @@ impl FromStr for BaseUrl {
             path = shorter.trim_end_matches('/');
         }
         let port = url.port().map_or_else(String::new, |p| format!(":{p}"));
-        Ok(Self(format!("http://{host}{port}{path}")))
+        Ok(Self(format!("{scheme}://{host}{port}{path}")))
     }
 }
 
@@ -174,13 +171,18 @@ mod tests {
             ("http://host:80/", "http://host"),
             ("http://host/openai/v1", "http://host/openai"),
             ("http://host:9/v1/chat/completions", "http://host:9"),
+            ("HTTPS://host/v1", "https://host"),
+            ("https://host:443", "https://host"),
         ] {
             assert_eq!(text.parse::<BaseUrl>().unwrap().as_str(), url, "{text}");
         }
         let url: BaseUrl = "http://[::1]:8080/v1".parse().unwrap();
         assert_eq!(url.host_and_port(), ("::1".to_owned(), 8080));
         assert_eq!(url.endpoint("models"), "http://[::1]:8080/v1/models");
-        assert!(url.is_loopback());
+        assert!(url.is_loopback() && !url.is_encrypted());
+        let url: BaseUrl = "https://host/v1".parse().unwrap();
+        assert_eq!(url.host_and_port(), ("host".to_owned(), 443));
+        assert!(url.is_encrypted());
         assert!(!"http://10.0.0.2".parse::<BaseUrl>().unwrap().is_loopback());
     }
 
@@ -196,8 +198,7 @@ mod tests {
     fn what_cannot_be_used_says_why() {
         for (text, part) in [
             ("localhost:1234", "no http:// in front"),
-            ("https://api.example.com/v1", "ssh -L"),
-            ("ftp://a", "is not http"),
+            ("ftp://a", "is not http or https"),
             ("http://", "is no URL"),
             ("http://a:99999", "is no URL"),
             ("http://a:0", "port 0"),

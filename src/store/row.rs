@@ -6,7 +6,8 @@ use strum::IntoEnumIterator;
 
 use super::pairs;
 use crate::engine::event::{CellResult, CellStatus};
-use crate::measure::figures::{Figures, FlagKind, Mode, Percentiles};
+use crate::measure::figures::{Figures, FlagKind, Intervals, Mode, Percentiles};
+use crate::measure::interval::Interval;
 use crate::plan::{Balancer, Cell, FlagValue, Plan};
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
@@ -137,6 +138,17 @@ pub struct CellRow {
     pub flag_details: Option<String>,
     /// Why the cell failed, in words.
     pub error: Option<String>,
+
+    /// Bounds of 95 % intervals within this one window, which leave out what varies between server
+    /// starts; see [`crate::measure::interval`]. Both of a figure are there, or neither.
+    pub throughput_low_tps: Option<f64>,
+    pub throughput_high_tps: Option<f64>,
+    pub ttft_p50_low_s: Option<f64>,
+    pub ttft_p50_high_s: Option<f64>,
+    pub tpot_p50_low_s: Option<f64>,
+    pub tpot_p50_high_s: Option<f64>,
+    pub e2e_p50_low_s: Option<f64>,
+    pub e2e_p50_high_s: Option<f64>,
 }
 
 impl CellRow {
@@ -204,6 +216,7 @@ impl CellRow {
         self.window_completions = f.window_completions;
         self.window_capped = f.window_s.map(|_| f.window_capped);
         self.set_latencies(f);
+        self.set_intervals(&f.intervals);
         self.connect_retries = Some(f.connect_retries);
         self.connect_retry_s = micros(Some(f.connect_retry_s));
         self.prompt_tokens = Some(f.prompt_tokens);
@@ -266,6 +279,13 @@ impl CellRow {
         self.connect_max_s = micros(f.connect.max_s);
         self.dispatch_lag_p99_s = micros(f.dispatch_lag.p99_s);
         self.dispatch_lag_max_s = micros(f.dispatch_lag.max_s);
+    }
+
+    fn set_intervals(&mut self, i: &Intervals) {
+        (self.throughput_low_tps, self.throughput_high_tps) = bounds(i.throughput_tps);
+        (self.ttft_p50_low_s, self.ttft_p50_high_s) = bounds(i.ttft_p50_s);
+        (self.tpot_p50_low_s, self.tpot_p50_high_s) = bounds(i.tpot_p50_s);
+        (self.e2e_p50_low_s, self.e2e_p50_high_s) = bounds(i.e2e_p50_s);
     }
 
     fn set_machine(&mut self, result: &CellResult) {
@@ -337,6 +357,11 @@ impl CellRow {
 fn spread(p: &Percentiles) -> (Option<u32>, [Option<f64>; 6]) {
     let values = [p.mean_s, p.p50_s, p.p90_s, p.p95_s, p.p99_s, p.max_s];
     ((p.n > 0).then_some(p.n), values.map(micros))
+}
+
+fn bounds(interval: Option<Interval>) -> (Option<f64>, Option<f64>) {
+    let bound = |of: fn(Interval) -> f64| micros(interval.map(of));
+    (bound(|i| i.low), bound(|i| i.high))
 }
 
 /// Rounded to `decimals`, which keeps rows short; `None` for what is no number.

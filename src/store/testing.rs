@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::engine::event::{CellResult, CellStatus, CellTimes, EngineEvent, ServerProof};
-use crate::measure::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
+use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
 use crate::measure::sample::ErrorClass;
 use crate::monitor::sample::MachineSummary;
 use crate::plan::{
@@ -122,6 +122,7 @@ pub(crate) fn figures() -> Figures {
         connect_retries: 3,
         connect_retry_s: 0.25,
         per_instance: [(0, 64), (1, 64)].into(),
+        intervals: Intervals::default(),
     }
 }
 

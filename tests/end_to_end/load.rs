@@ -83,6 +83,12 @@ fn sustained(lab: &Lab) -> Result<(), Failed> {
     ensure!((2.0..20.0).contains(&window_s), "{row:?}");
     let (window, batch) = (number(row, "throughput_tps")?, number(row, "batch_tps")?);
     ensure!(window > 0.0 && batch > 0.0, "{row:?}");
+    // How sure it is stands beside it, as far as one window can tell.
+    let bounds = (
+        number(row, "throughput_low_tps")?,
+        number(row, "throughput_high_tps")?,
+    );
+    ensure!(bounds.0 < window && window < bounds.1, "{row:?}");
     // The window leaves ramp-up and drain out, so it is not below the batch by much.
     ensure!(window > batch * 0.8, "window {window}, batch {batch}");
     ensure!(

@@ -90,6 +90,8 @@ pub struct CellDetail {
     title: String,
     state: String,
     figures: Vec<(String, String)>,
+    /// What the intervals among them stand on.
+    about_intervals: Option<String>,
     /// Over the valid repeats, where there are several.
     spread: Vec<SpreadLine>,
     repeats: usize,
@@ -147,6 +149,7 @@ impl CellDetail {
         (self.repeats, self.spread) = tables::spread(board, position);
         if let Some(row) = &row {
             self.figures = tables::figures(row);
+            self.about_intervals = tables::about_intervals(row);
             self.latencies = tables::latencies(row);
             self.flags = tables::flags(row);
             self.error.clone_from(&row.error);
@@ -232,6 +235,7 @@ impl CellDetail {
             lines.extend(pairs.iter().map(|(name, text)| format!("{name}\t{text}")));
         };
         pairs(&mut lines, &self.figures);
+        lines.extend(self.about_intervals.iter().cloned());
         for column in &self.latencies {
             for (name, value) in column.lines() {
                 lines.push(format!("{} {name}\t{value}", column.name));

@@ -3,16 +3,19 @@
 use strum::IntoEnumIterator as _;
 
 use crate::board::{Board, CellState, Layer};
+use crate::measure::interval::{self, Interval, ONE_WINDOW};
 use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
 use crate::store::pairs;
 use crate::store::row::CellRow;
-use crate::units::Secs;
+use crate::units::{Secs, grouped};
 
 /// A figure over the valid repeats of a combination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SpreadLine {
     pub name: String,
     pub mean: String,
+    /// How far its 95 % interval reaches to each side, or its bounds.
+    pub interval: String,
     pub least: String,
     pub greatest: String,
     /// Repeats that have the figure.
@@ -22,8 +25,8 @@ pub(super) struct SpreadLine {
 impl SpreadLine {
     pub fn text(&self, repeats: usize) -> String {
         format!(
-            "{}, mean of {} of {repeats} repeats\t{}\tleast\t{}\tgreatest\t{}",
-            self.name, self.n, self.mean, self.least, self.greatest
+            "{}, mean of {} of {repeats} repeats\t{}\t95 %\t{}\tleast\t{}\tgreatest\t{}",
+            self.name, self.n, self.mean, self.interval, self.least, self.greatest
         )
     }
 }
@@ -53,12 +56,28 @@ pub(super) fn spread(board: &Board, entry: usize) -> (usize, Vec<SpreadLine>) {
         Some(SpreadLine {
             name: named(layer.name(), layer.unit()),
             mean: layer.precise(mean),
+            interval: reach(layer, mean, interval::of_cell(&values, None)),
             least: layer.precise(least),
             greatest: layer.precise(greatest),
             n: values.len(),
         })
     });
     (valid.len(), lines.collect())
+}
+
+/// "± 3.1", or the bounds where one of them is cut off at zero; blank where the repeats are alike.
+fn reach(layer: Layer, mean: f64, interval: Option<Interval>) -> String {
+    let text = interval.map(|interval| layer.precise_with(mean, Some(interval)));
+    let text = text.unwrap_or_default();
+    let after_mean = text.split_once(' ').map(|(_, reach)| reach);
+    let after_mean = after_mean.unwrap_or_default();
+    after_mean.trim_matches(['(', ')']).to_owned()
+}
+
+/// What the intervals of [`figures`] are; `None` where there are none.
+pub(super) fn about_intervals(row: &CellRow) -> Option<String> {
+    let any = Layer::iter().any(|layer| layer.interval(row).is_some());
+    any.then(|| format!("± and ranges: {ONE_WINDOW}"))
 }
 
 fn named(name: &str, unit: &str) -> String {
@@ -68,14 +87,15 @@ fn named(name: &str, unit: &str) -> String {
 pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
     let layers = Layer::iter().filter_map(|layer| {
         let value = layer.value(row)?;
-        Some((layer.name().to_owned(), layer.with_unit(value)))
+        let text = layer.with_interval(value, layer.interval(row));
+        Some((layer.name().to_owned(), text))
     });
-    let count = |n: Option<u64>| n.map(|n| n.to_string());
+    let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
     let others = [
         ("Requests", count(row.requests.map(u64::from))),
-        ("Tokens", measured.then(|| row.total_tokens.to_string())),
+        ("Tokens", count(measured.then_some(row.total_tokens))),
         ("Prompt tokens", count(row.prompt_tokens)),
         ("From prompt cache", count(row.cached_tokens)),
         ("Measured for", secs(measured.then_some(row.elapsed_s))),

@@ -21,6 +21,8 @@ fn board() -> Board {
                 repeat: cell + 1,
                 status: Some(CellStatus::Ok),
                 throughput_tps: 100.0 + 10.0 * f64::from(cell),
+                throughput_low_tps: Some(97.5 + 10.0 * f64::from(cell)),
+                throughput_high_tps: Some(102.5 + 10.0 * f64::from(cell)),
                 total_tokens: 4_096,
                 elapsed_s: 12.0,
                 requests: Some(70),
@@ -30,6 +32,8 @@ fn board() -> Board {
                 flag_details: Some("cached_prompts: 3 % came from the cache".to_owned()),
                 ttft_n: Some(70),
                 ttft_p50_s: Some(0.120),
+                ttft_p50_low_s: Some(0.112),
+                ttft_p50_high_s: Some(0.135),
                 ttft_p90_s: Some(0.190),
                 ttft_max_s: Some(0.300),
                 ..CellRow::default()
@@ -115,7 +119,13 @@ fn everything_known_of_a_cell_is_shown() {
     for (theme, name) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
         let mut harness = harness(detail(Some(whole())), theme);
         harness.run();
+        harness.get_by_label("100.0 ± 2.5 tokens/s");
+        harness.get_by_label("0.120 s (0.112 to 0.135)");
+        harness.get_by_label_contains(
+            "± and ranges: 95 % intervals within one window, which leave out",
+        );
         harness.get_by_label("Over its 3 valid repeats");
+        harness.get_by_label("± 24.8");
         harness.get_by_label("3 % came from the cache");
         harness.get_by_label("reset");
         harness.get_by_label_contains("TTFT of 69 requests in ");
@@ -144,7 +154,17 @@ fn what_is_copied_says_where_n_is_too_small() {
     assert!(text.contains("TTFT p50\t120 ms\n"), "{text}");
     assert!(text.contains("TTFT p99\tn too small\n"), "{text}");
     assert!(
-        text.contains("Throughput, tokens/s, mean of 3 of 3 repeats\t110.0\tleast\t100.0"),
+        text.contains(
+            "Throughput, tokens/s, mean of 3 of 3 repeats\t110.0\t95 %\t± 24.8\tleast\t100.0"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("Throughput\t100.0 ± 2.5 tokens/s\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("leave out what varies over minutes and between server starts"),
         "{text}"
     );
 }

@@ -24,6 +24,9 @@ impl CellDetail {
                 ui.add_space(space::S);
                 self.trust(ui);
                 pairs(ui, "cell figures", &self.figures);
+                if let Some(about) = &self.about_intervals {
+                    theme::caption(ui, about);
+                }
                 self.repeats(ui);
                 self.latency(ui);
                 self.requests(ui);
@@ -105,17 +108,17 @@ impl CellDetail {
         }
         section(ui, &format!("Over its {} valid repeats", self.repeats));
         Grid::new("cell repeats")
-            .num_columns(5)
+            .num_columns(6)
             .min_row_height(ROW_HEIGHT)
-            .spacing(vec2(space::M, 2.0))
+            .spacing(vec2(space::S, 2.0))
             .show(ui, |ui| {
-                for heading in ["", "mean", "least", "greatest", "n"] {
+                for heading in ["", "mean", "95 %", "least", "greatest", "n"] {
                     quiet(ui, heading);
                 }
                 ui.end_row();
                 for line in &self.spread {
                     quiet(ui, &line.name);
-                    for text in [&line.mean, &line.least, &line.greatest] {
+                    for text in [&line.mean, &line.interval, &line.least, &line.greatest] {
                         figure(ui, text);
                     }
                     figure(ui, &line.n.to_string());

@@ -8,7 +8,8 @@ use egui_plot::{
 
 use crate::app::heat_panel::choose;
 use crate::app::theme::{self, Palette, font, palette, space};
-use crate::board::{Board, Dimension, Layer, LinesView, RunLine};
+use crate::board::{Board, Dimension, Estimate, Layer, LinesView, RunLine};
+use crate::measure::interval::Interval;
 use crate::report::chart::Chart;
 
 /// More lines than this cannot be told apart; the best ones are drawn.
@@ -25,6 +26,8 @@ pub struct LinesPanel {
     layers: Vec<Layer>,
     view: Option<LinesView>,
     drawn: Vec<DrawnLine>,
+    /// The figure with its unit, and what the bars are.
+    caption: String,
     /// What a screen reader says of the chart.
     summary: String,
     /// Said below the chart where not all lines are drawn.
@@ -45,8 +48,7 @@ struct DrawnLine {
 #[derive(Debug)]
 struct DrawnPoint {
     at: PlotPoint,
-    low: f64,
-    high: f64,
+    interval: Option<Interval>,
     entry: usize,
     /// What is said of it under the pointer.
     about: String,
@@ -61,6 +63,7 @@ impl Default for LinesPanel {
             layers: vec![Layer::Throughput],
             view: None,
             drawn: Vec::new(),
+            caption: String::new(),
             summary: String::new(),
             left_out: None,
             hovered: None,
@@ -105,6 +108,10 @@ impl LinesPanel {
                 .map(|line| DrawnLine::new(view, line))
                 .collect();
             self.summary = summary(view);
+            self.caption = format!("{}, {}", view.layer.name(), view.layer.unit());
+            if let Some(bars) = view.bars() {
+                self.caption = format!("{} ({bars})", self.caption);
+            }
         }
     }
 
@@ -134,13 +141,12 @@ impl LinesPanel {
         };
         let below = legend + if self.left_out.is_some() { 20.0 } else { 0.0 };
         let height = (ui.available_height() - below).max(LEAST_HEIGHT);
-        let spoken = (view.layer.name(), view.layer.unit(), view.x_name.as_str());
-        theme::caption(ui, &format!("{}, {}", spoken.0, spoken.1));
+        theme::caption(ui, &self.caption);
         let ticks = &view.ticks;
         let last = ticks.len().saturating_sub(1) as f64;
         let x_axis = AxisHints::new_x()
             .label(
-                RichText::new(spoken.2)
+                RichText::new(&view.x_name)
                     .font(font::medium(11.0))
                     .color(palette.text_secondary),
             )
@@ -329,13 +335,17 @@ fn looks(
     (colour, style)
 }
 
-/// From the least to the greatest repeat, with a cap at each end.
+/// The 95 % interval, with a cap at each end. What reaches beyond the plot ends with it: few repeats
+/// would else make everything small.
 fn whiskers(ui: &Ui, transform: &PlotTransform, line: &DrawnLine, stroke: Stroke) {
     const CAP: f32 = 3.5;
     let painter = ui.painter().with_clip_rect(*transform.frame());
-    for point in line.points.iter().filter(|point| point.high > point.low) {
+    for point in &line.points {
+        let Some(interval) = point.interval else {
+            continue;
+        };
         let end = |value| transform.position_from_point(&PlotPoint::new(point.at.x, value));
-        let (low, high) = (end(point.low), end(point.high));
+        let (low, high) = (end(interval.low), end(interval.high));
         painter.line_segment([low, high], stroke);
         for end in [low, high] {
             painter.line_segment([end - vec2(CAP, 0.0), end + vec2(CAP, 0.0)], stroke);
@@ -353,7 +363,7 @@ impl DrawnLine {
         };
         let mut before = None;
         for point in &line.points {
-            let at = PlotPoint::new(point.tick as f64, point.value);
+            let at = PlotPoint::new(point.tick as f64, point.estimate.mean);
             match drawn.segments.last_mut() {
                 Some(segment) if point.tick.checked_sub(1) == before => segment.push(at),
                 _ => drawn.segments.push(vec![at]),
@@ -361,25 +371,18 @@ impl DrawnLine {
             before = Some(point.tick);
             drawn.dots.push(at);
             let tick = view.ticks.get(point.tick).map_or("", String::as_str);
-            let mut about = format!(
-                "{}\n{} {tick}",
-                view.layer.with_unit(point.value),
-                view.x_name
-            );
+            let Estimate { mean, interval, .. } = point.estimate;
+            let figure = view.layer.with_interval(mean, interval);
+            let mut about = format!("{figure}\n{} {tick}", view.x_name);
             if !line.label.is_empty() {
                 about = format!("{about}\n{}", line.label);
             }
-            if point.high > point.low {
-                let (low, high) = (
-                    view.layer.precise(point.low),
-                    view.layer.precise(point.high),
-                );
-                about = format!("{about}\nMean of its repeats, from {low} to {high}");
+            if interval.is_some() {
+                about = format!("{about}\n95 %, {}", point.estimate.basis().text());
             }
             drawn.points.push(DrawnPoint {
                 at,
-                low: point.low,
-                high: point.high,
+                interval,
                 entry: point.entry,
                 about,
             });
@@ -391,7 +394,7 @@ impl DrawnLine {
 /// The line that reaches the better figure first.
 fn best(layer: Layer, a: &RunLine, b: &RunLine) -> std::cmp::Ordering {
     let reach = |line: &RunLine| {
-        let values = line.points.iter().map(|point| point.value);
+        let values = line.points.iter().map(|point| point.estimate.mean);
         if layer.better_is_higher() {
             values.fold(f64::NEG_INFINITY, f64::max)
         } else {
@@ -407,7 +410,7 @@ fn summary(view: &LinesView) -> String {
         view.lines
             .iter()
             .flat_map(|line| &line.points)
-            .map(|point| point.value)
+            .map(|point| point.estimate.mean)
     };
     let count = |n: usize, one: &str| match n {
         1 => format!("1 {one}"),

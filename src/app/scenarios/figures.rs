@@ -1,5 +1,6 @@
 //! Runs that are on disk already: opened, compared, saved as something else.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,20 @@ use crate::compare::testing::Recorded;
 use crate::engine::event::RunEnd;
 use crate::store::library;
 
-/// As if `path` was picked in the dialog of "Open results...".
+/// As if `path` was picked in the dialog of "Open results...". Waits until it is shown, and until it
+/// is in the list as well, wherever it lies.
 fn open(window: &mut Window, path: &Path) {
     let picked = Done::PickedResults(path.to_owned());
     window.state_mut().take(picked);
-    until(window, |done| matches!(done, Done::Opened(..)));
+    let (opened, listed) = (Cell::new(false), Cell::new(false));
+    until(window, |done| {
+        match done {
+            Done::Opened(..) => opened.set(true),
+            Done::Runs(runs, _) if runs.iter().any(|run| run.path == path) => listed.set(true),
+            _ => {}
+        }
+        opened.get() && listed.get()
+    });
 }
 
 fn old(name: &str) -> PathBuf {

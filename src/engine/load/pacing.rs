@@ -54,9 +54,10 @@ impl PaceRules {
 
     /// For a server that is not ours, whose listen queue is not known: as for Python's short one.
     /// Its host may be across a room, with a radio that sleeps between packets.
-    pub fn attached(loopback: bool) -> Self {
+    pub fn attached(loopback: bool, encrypted: bool) -> Self {
         Self {
-            handshake_limit: if loopback {
+            // TLS shakes hands as well, and takes a busy server longer.
+            handshake_limit: if loopback && !encrypted {
                 Duration::from_millis(250)
             } else {
                 Duration::from_secs(3)

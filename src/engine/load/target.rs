@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::connect::PacedConnects;
 use super::pacing::{PaceRules, Pacer, STOCK_BACKLOG};
 use crate::measure::sample::RequestError;
+use crate::platform::tls;
 use crate::settings::{BaseUrl, Secret};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
@@ -48,6 +49,8 @@ struct Client {
     key: Option<Secret>,
     /// Names with their addresses.
     hosts: Vec<(String, Vec<SocketAddr>)>,
+    /// Some of its endpoints are `https`.
+    encrypted: bool,
 }
 
 /// One address that requests are sent to.
@@ -86,6 +89,7 @@ impl Target {
     pub async fn attached(urls: &[BaseUrl], key: Option<&Secret>) -> Result<Self, TargetError> {
         let mut client = Client {
             key: key.cloned(),
+            encrypted: urls.iter().any(BaseUrl::is_encrypted),
             ..Client::default()
         };
         let mut endpoints = Vec::new();
@@ -101,7 +105,7 @@ impl Target {
             let loopback = addresses.iter().all(|address| address.ip().is_loopback());
             endpoints.push(Endpoint {
                 completions_url: url.endpoint("chat/completions"),
-                pacer: Pacer::new(PaceRules::attached(loopback)),
+                pacer: Pacer::new(PaceRules::attached(loopback, url.is_encrypted())),
                 instance: Some(instance),
             });
             client.hosts.push((host, addresses));
@@ -157,7 +161,7 @@ impl Target {
             http = http.resolve_to_addrs(host, addresses);
         }
         Ok(Self {
-            http: http.build()?,
+            http: tls::prepared(http, client.encrypted).build()?,
             key: client.key,
             endpoints: endpoints.into(),
             upstreams: Arc::new(upstreams),

@@ -4,9 +4,11 @@ use super::axis::{self, Scale};
 use super::canvas::{Anchor, Area, Canvas, SMALL, Svg, fitted, width};
 use super::ink::{Ink, Look};
 use super::{Caption, ChartError, MARGIN, at_most, captioned};
-use crate::board::{Board, LinesView, RunLine};
+use crate::board::{Board, Estimate, LinePoint, LinesView, RunLine};
 
 const PLOT: (f64, f64) = (720.0, 320.0);
+/// How far a bar may stretch the plot beyond its figures.
+const MOST_ABOVE: f64 = 1.15;
 /// Further lines are drawn and have their tooltips, but no line in the legend.
 const MOST_NAMED: usize = 24;
 /// Lines beyond the colours begin anew, told apart by their dashes.
@@ -24,7 +26,11 @@ pub fn draw(
         return Err(ChartError::NoFigure(view.layer.name()));
     }
     at_most(points().count())?;
-    let greatest = points().map(|point| point.high).fold(0.0, f64::max);
+    let greatest = |of: fn(&LinePoint) -> f64| points().map(of).fold(0.0, f64::max);
+    let figure = greatest(|point| point.estimate.mean);
+    let bound = greatest(|point| point.estimate.interval.map_or(0.0, |i| i.high));
+    // A bar that reaches far beyond all figures, as of two repeats, ends with the plot.
+    let greatest = figure.max(bound.min(figure * MOST_ABOVE));
     let scale = Scale::upto(greatest, 5);
     let mut canvas = Canvas::new(look);
     let top = captioned(&mut canvas, caption, PLOT.0);
@@ -34,7 +40,9 @@ pub fn draw(
         width: PLOT.0,
         height: PLOT.1,
     };
-    let title = format!("{} ({})", view.layer.name(), view.layer.unit());
+    let bars = view.bars().map(|bars| format!("; {bars}"));
+    let bars = bars.unwrap_or_default();
+    let title = format!("{} ({}{bars})", view.layer.name(), view.layer.unit());
     axis::vertical(&mut canvas, plot, &scale, &title);
     ticks(&mut canvas, view, plot);
     for (number, line) in view.lines.iter().enumerate() {
@@ -85,7 +93,7 @@ fn one(
     for stretch in line.points.chunk_by(|a, b| b.tick == a.tick + 1) {
         let path: Vec<(f64, f64)> = stretch
             .iter()
-            .map(|point| (x_of(view, plot, point.tick), y_of(point.value)))
+            .map(|point| (x_of(view, plot, point.tick), y_of(point.estimate.mean)))
             .collect();
         if path.len() > 1 {
             canvas.polyline(&path, 2.0, ink, dashes);
@@ -94,15 +102,17 @@ fn one(
     for point in &line.points {
         let x = x_of(view, plot, point.tick);
         let label = board.label(point.entry);
-        let figure = view.layer.with_unit(point.value);
+        let Estimate { mean, interval, .. } = point.estimate;
+        let figure = view.layer.with_interval(mean, interval);
         canvas.named(&format!("{label}: {figure}"), |canvas| {
-            if point.high > point.low {
-                let (low, high) = (y_of(point.low), y_of(point.high));
+            if let Some(interval) = interval {
+                let end = |value| y_of(value).clamp(plot.y, plot.bottom());
+                let (low, high) = (end(interval.low), end(interval.high));
                 canvas.line((x, low), (x, high), 1.5, ink);
                 canvas.line((x - 3.0, low), (x + 3.0, low), 1.5, ink);
                 canvas.line((x - 3.0, high), (x + 3.0, high), 1.5, ink);
             }
-            canvas.disc((x, y_of(point.value)), 3.0, ink, ink);
+            canvas.disc((x, y_of(mean)), 3.0, ink, ink);
         });
     }
 }

@@ -12,6 +12,7 @@ use self::parts::{Page, text};
 use super::chart::{Chart, Look, css_variables};
 use super::document::Document;
 use crate::board::Layer;
+use crate::wording::sentence;
 
 const STYLE: &str = include_str!("style.css");
 /// Sorts the table. Stands in the page as it is, so it holds no `<`.
@@ -111,10 +112,4 @@ fn charts(page: &mut Page, document: &Document<'_>, layers: &[Layer]) {
         }
         page.raw("</section>\n");
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
 }

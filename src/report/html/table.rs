@@ -6,6 +6,7 @@ use super::parts::{Page, text};
 use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
 use crate::report::document::Document;
 use crate::store::row::CellRow;
+use crate::wording::capitalised;
 
 pub fn write(page: &mut Page, document: &Document<'_>) {
     let board = &document.board;
@@ -25,6 +26,9 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
     if !fixed.is_empty() {
         let everywhere = format!("The same in every cell: {}.", fixed.join(", "));
         page.element("p", "quiet", &everywhere);
+    }
+    if let Some(about) = document.about_intervals() {
+        page.element("p", "quiet", &about);
     }
     page.raw("<div class=\"wide\"><table class=\"cells\">\n<thead><tr>");
     for values in &dimensions {
@@ -77,10 +81,11 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
 
 /// The unrounded figure stands in `data-v`, for sorting.
 fn figure(entry: &Entry, layer: Layer) -> String {
+    let interval = entry.row.as_deref().and_then(|row| layer.interval(row));
     match entry.value(layer) {
         Some(value) => format!(
             "<td class=\"figure\" data-v=\"{value}\">{}</td>",
-            text(&layer.precise(value))
+            text(&layer.precise_with(value, interval))
         ),
         None => "<td class=\"figure\"></td>".to_owned(),
     }
@@ -124,8 +129,5 @@ fn in_words(kind: &str) -> String {
     if !FlagKind::iter().any(|known| known.to_string() == kind) {
         return kind.to_owned();
     }
-    let words = kind.replace('_', " ");
-    let mut chars = words.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
+    capitalised(&kind.replace('_', " "))
 }

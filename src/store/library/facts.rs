@@ -93,13 +93,7 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &[Arc<CellRow>]) {
     let machine = MachineInfo::deserialize(&metadata.provenance.machine).unwrap_or_default();
     facts.push("Chip", chip(&metadata.provenance.machine));
     facts.push("Memory", machine.memory_total.map(|b: Bytes| b.to_string()));
-    facts.push(
-        "System",
-        machine.os.map(|os| match &machine.os_version {
-            Some(version) => format!("{os} {version}"),
-            None => os,
-        }),
-    );
+    facts.push("System", machine.system());
     let attached = metadata.plan.servers.attached.as_ref();
     facts.push("Attached to", attached.map(Attached::names));
     let software = |name: &str| text(&metadata.provenance.software, name);

@@ -76,6 +76,38 @@ fn figures_stand_in_their_columns_with_their_units() {
 }
 
 #[test]
+fn bounds_stand_after_all_that_was_there_before() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.figures = Some(Figures {
+        intervals: Intervals {
+            throughput_tps: Interval::new(341.873_214_9, 367.9),
+            ttft_p50_s: None,
+            tpot_p50_s: Interval::new(0.001_05, 0.001_25),
+            e2e_p50_s: Interval::new(1.6, 1.7),
+        },
+        ..figures()
+    });
+    let row = row_of(&measured);
+    assert_eq!(row.throughput_low_tps, Some(341.873_215));
+    assert_eq!(row.throughput_high_tps, Some(367.9));
+    assert_eq!((row.ttft_p50_low_s, row.ttft_p50_high_s), (None, None));
+    assert_eq!(row.tpot_p50_high_s, Some(0.001_25));
+    assert_eq!(row.e2e_p50_low_s, Some(1.6));
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let error = header.iter().position(|name| *name == "error").unwrap();
+    assert_eq!(header[error + 1], "throughput_low_tps");
+    assert_eq!(header[error + 1..].len(), 8);
+
+    // A file from before has none of them.
+    let old = format!("{}\n1,8,4,2,100.0", header[..5].join(","));
+    let old = read_back(&old);
+    assert_eq!(old.throughput_low_tps, None);
+    assert!((old.throughput_tps - 100.0).abs() < 1e-9);
+}
+
+#[test]
 fn old_columns_look_as_the_python_lab_wrote_them() {
     let start = |result: &CellResult| {
         let text = csv_of(&row_of(result));

@@ -10,10 +10,10 @@ use egui_material_icons::icons::ICON_CONTENT_COPY;
 use super::CompareAction;
 use super::runs::mark;
 use super::shown::{Choices, Shown, measure};
-use crate::app::theme::{font, palette, space};
+use crate::app::theme::{self, font, palette, space};
 use crate::board::Coordinate;
 use crate::compare::render::{letter, note};
-use crate::compare::{Comparison, Overlap, percent_text};
+use crate::compare::{Comparison, Delta, Measure, Overlap, percent_text};
 
 const ROW_HEIGHT: f32 = 26.0;
 const HEADER_HEIGHT: f32 = 34.0;
@@ -22,13 +22,19 @@ const HEADER_HEIGHT: f32 = 34.0;
 enum Kind {
     Setting,
     Figure(usize),
+    /// Of the figure before it.
+    Interval,
     Delta,
+    /// "faster", "no difference shown".
+    Verdict,
     Note,
 }
 
 #[derive(Debug)]
 struct TableColumn {
     kind: Kind,
+    /// The run that it is about.
+    run: Option<usize>,
     /// "Concurrency", "B vs A".
     name: String,
     unit: String,
@@ -67,7 +73,7 @@ impl Key {
 struct TableCell {
     text: String,
     key: Key,
-    /// No further apart than the repeats spread.
+    /// The intervals overlap.
     even: bool,
 }
 
@@ -85,6 +91,8 @@ pub(super) struct CellTable {
     rows: Vec<TableRow>,
     /// Positions in `rows`, in the order shown.
     order: Vec<usize>,
+    /// What the intervals stand on.
+    about_intervals: &'static str,
 }
 
 impl CellTable {
@@ -93,6 +101,7 @@ impl CellTable {
             columns: columns(comparison, choices),
             rows: Vec::with_capacity(comparison.cells().len()),
             order: Vec::new(),
+            about_intervals: comparison.about_intervals(&measure(choices)),
         };
         let measure = measure(choices);
         for cell in comparison.cells() {
@@ -107,18 +116,15 @@ impl CellTable {
             }
             for run in 0..comparison.runs().len() {
                 let delta = comparison.delta(cell, choices.base, run, &measure);
-                let mean = delta.other.map(|figure| figure.mean);
-                cells.push(TableCell {
-                    text: mean.map(|mean| measure.text(mean)).unwrap_or_default(),
-                    key: Key::Figure(mean),
-                    even: false,
-                });
-                if run != choices.base {
-                    cells.push(TableCell {
-                        text: delta.percent.map(percent_text).unwrap_or_default(),
-                        key: Key::Figure(delta.percent),
-                        even: delta.overlap == Overlap::Overlaps,
-                    });
+                let even = run != choices.base && delta.overlap == Overlap::Overlaps;
+                for column in table
+                    .columns
+                    .iter()
+                    .filter(|column| column.run == Some(run))
+                {
+                    let (text, key) = content(column.kind, &delta, &measure);
+                    let even = even && column.kind == Kind::Delta;
+                    cells.push(TableCell { text, key, even });
                 }
             }
             let word = note(cell);
@@ -134,8 +140,17 @@ impl CellTable {
         table
     }
 
+    pub(super) fn column_name(&self, position: usize) -> Option<&str> {
+        let column = self.columns.get(position)?;
+        Some(&column.name)
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
     /// Rows without a value in that column stand last, whichever way the others are sorted.
-    fn sort(&mut self, by: Option<(usize, bool)>) {
+    pub(super) fn sort(&mut self, by: Option<(usize, bool)>) {
         self.order = (0..self.rows.len()).collect();
         let Some((column, ascending)) = by.filter(|(column, _)| *column < self.columns.len())
         else {
@@ -164,7 +179,7 @@ impl CellTable {
             let cells = self.rows[*row].cells.iter().zip(&self.columns);
             // Without the comma between thousands, which may be taken for a decimal one.
             let cells = cells.map(|(cell, column)| match column.kind {
-                Kind::Figure(_) => cell.text.replace(',', ""),
+                Kind::Figure(_) | Kind::Interval => cell.text.replace(',', ""),
                 _ => cell.text.clone(),
             });
             cells.collect::<Vec<_>>().join("\t")
@@ -174,11 +189,33 @@ impl CellTable {
 
     #[cfg(test)]
     pub(super) fn texts(&self, column: &str) -> Vec<&str> {
-        let position = self.columns.iter().position(|c| c.name == column);
+        let position = self.column(column);
         let position = position.expect("the table has that column");
         let rows = self.order.iter();
         rows.map(|row| self.rows[*row].cells[position].text.as_str())
             .collect()
+    }
+}
+
+fn content(kind: Kind, delta: &Delta, measure: &Measure) -> (String, Key) {
+    let figure = |text: Option<String>, key| (text.unwrap_or_default(), Key::Figure(key));
+    match kind {
+        Kind::Interval => {
+            let shown = delta.other.filter(|figure| figure.interval.is_some());
+            let width = shown
+                .and_then(|figure| figure.interval)
+                .map(|i| i.high - i.low);
+            figure(shown.and_then(|figure| measure.reach_text(&figure)), width)
+        }
+        Kind::Delta => figure(delta.percent.map(percent_text), delta.percent),
+        Kind::Verdict => {
+            let word = delta.verdict_text(measure).unwrap_or_default();
+            (word.clone(), Key::Word(word))
+        }
+        _ => {
+            let mean = delta.other.map(|figure| figure.mean);
+            figure(mean.map(|mean| measure.text(mean)), mean)
+        }
     }
 }
 
@@ -187,6 +224,7 @@ fn columns(comparison: &Comparison, choices: &Choices) -> Vec<TableColumn> {
         let name = axis.dimension().to_string();
         TableColumn {
             kind: Kind::Setting,
+            run: None,
             // Inter at 11 points, with the arrow and the margins.
             width: (name.chars().count() as f32 * 6.2 + 34.0).max(76.0),
             name,
@@ -194,24 +232,43 @@ fn columns(comparison: &Comparison, choices: &Choices) -> Vec<TableColumn> {
         }
     });
     let mut columns: Vec<TableColumn> = axes.collect();
+    let measure = measure(choices);
     for run in 0..comparison.runs().len() {
-        columns.push(TableColumn {
-            kind: Kind::Figure(run),
-            name: letter(run).to_string(),
-            unit: choices.layer.unit().to_owned(),
-            width: 106.0,
-        });
-        if run != choices.base {
+        let (this, base) = (letter(run), letter(choices.base));
+        let mut push = |kind, name: String, unit: &str, width| {
             columns.push(TableColumn {
-                kind: Kind::Delta,
-                name: format!("{} vs {}", letter(run), letter(choices.base)),
-                unit: "%".to_owned(),
-                width: 94.0,
+                kind,
+                run: Some(run),
+                name,
+                unit: unit.to_owned(),
+                width,
             });
+        };
+        let unit = choices.layer.unit();
+        push(Kind::Figure(run), this.to_string(), unit, 106.0);
+        let figures = comparison.cells().iter();
+        let figures = figures.filter_map(|cell| comparison.figure(cell, run, &measure));
+        let reaches = figures.filter_map(|figure| measure.reach_text(&figure));
+        let longest = reaches.map(|text| text.chars().count()).max();
+        if let Some(longest) = longest {
+            // Inter's figures at 13 points, with the margins.
+            let width = (longest as f32 * 7.4 + 20.0).max(72.0);
+            push(Kind::Interval, format!("{this} 95 %"), unit, width);
+        }
+        if run != choices.base {
+            push(Kind::Delta, format!("{this} vs {base}"), "%", 94.0);
+            let known = comparison.cells().iter().any(|cell| {
+                let delta = comparison.delta(cell, choices.base, run, &measure);
+                delta.overlap != Overlap::Unknown
+            });
+            if known {
+                push(Kind::Verdict, format!("{this} is"), "", 136.0);
+            }
         }
     }
     columns.push(TableColumn {
         kind: Kind::Note,
+        run: None,
         name: "Note".to_owned(),
         unit: String::new(),
         width: 130.0,
@@ -229,6 +286,8 @@ impl Shown {
         let mut changed = false;
         ui.horizontal(|ui| {
             changed |= self.choose_layer(ui, choices);
+            ui.add_space(space::S);
+            theme::caption(ui, self.table.about_intervals);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy table"));
                 let copy = ui.add(copy).accessible_name("Copy table");
@@ -243,7 +302,10 @@ impl Shown {
         ui.add_space(space::S);
         if let Some(column) = self.rows(ui, choices.sort) {
             // Figures from their greatest on, settings from their least.
-            let first = matches!(self.table.columns[column].kind, Kind::Setting | Kind::Note);
+            let first = matches!(
+                self.table.columns[column].kind,
+                Kind::Setting | Kind::Verdict | Kind::Note
+            );
             choices.sort = Some(match choices.sort {
                 Some((sorted, ascending)) if sorted == column => (column, !ascending),
                 _ => (column, first),
@@ -316,7 +378,7 @@ impl Shown {
         } else {
             palette.text_secondary
         };
-        let left = column.kind == Kind::Note;
+        let left = matches!(column.kind, Kind::Note | Kind::Verdict);
         let y = rect.center().y;
         let inner = rect.shrink2(vec2(10.0, 0.0));
         let painter = ui.painter();
@@ -324,6 +386,7 @@ impl Shown {
         let text = match column.kind {
             Kind::Figure(_) => column.unit.clone(),
             Kind::Delta => format!("{} %", column.name),
+            Kind::Interval => "95 %".to_owned(),
             _ => column.name.clone(),
         };
         let drawn = if left {
@@ -383,12 +446,12 @@ fn text(ui: &mut Ui, cell: &TableCell, kind: Kind) {
         Kind::Delta if cell.even => (font::figures(13.0), palette.text_tertiary),
         Kind::Delta => (font::figures_medium(13.0), palette.text),
         Kind::Figure(_) => (font::figures(13.0), palette.text),
-        Kind::Setting => (font::figures(13.0), palette.text_secondary),
-        Kind::Note => (egui::FontId::proportional(11.0), palette.text_secondary),
+        Kind::Setting | Kind::Interval => (font::figures(13.0), palette.text_secondary),
+        Kind::Verdict | Kind::Note => (egui::FontId::proportional(11.0), palette.text_secondary),
     };
     let label = Label::new(RichText::new(&cell.text).font(font).color(colour));
     let label = label.selectable(false);
-    if kind == Kind::Note {
+    if matches!(kind, Kind::Note | Kind::Verdict) {
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.add_space(10.0);
             ui.add(label.truncate());
@@ -398,6 +461,6 @@ fn text(ui: &mut Ui, cell: &TableCell, kind: Kind) {
     ui.add_space(10.0);
     let response = ui.add(label);
     if cell.even {
-        response.on_hover_text("No further apart than the repeats spread");
+        response.on_hover_text("The 95 % intervals overlap: no difference is shown");
     }
 }

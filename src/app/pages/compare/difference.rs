@@ -55,7 +55,7 @@ impl DifferenceView {
         });
         let even = |cell: &HeatCell| matches!(cell.state, CellState::Even { .. });
         let grey = if model.cells().any(even) {
-            " Grey: no further apart than the repeats spread."
+            " Grey: the intervals overlap, so no difference is shown."
         } else {
             ""
         };
@@ -63,7 +63,8 @@ impl DifferenceView {
             model: model.diverging(),
             legend: format!(
                 "{other} against {base}, in % of {base}. Orange is more, blue is less; {better} is \
-                 better.{grey}"
+                 better.{grey} {}",
+                comparison.about_intervals(&measure)
             ),
         })
     }
@@ -97,7 +98,7 @@ fn input(
         settings: comparison.label(cell),
         state,
         best: false,
-        details: details(&delta, choices),
+        details: details(&delta, measure, choices),
     })
 }
 
@@ -105,21 +106,23 @@ fn note(word: String) -> CellState {
     CellState::Note { word }
 }
 
-fn details(delta: &Delta, choices: &Choices) -> Vec<(String, String)> {
+/// Each run's figure with its interval, and what they allow to say.
+fn details(delta: &Delta, measure: &Measure, choices: &Choices) -> Vec<(String, String)> {
     let layer = choices.layer;
-    let text = |figure: &Figure| match figure.repeats {
-        1 => layer.with_unit(figure.mean),
-        n => format!(
-            "{}, {} to {} over {n} repeats",
-            layer.with_unit(figure.mean),
-            layer.precise(figure.low),
-            layer.precise(figure.high)
-        ),
+    let text = |figure: &Figure| {
+        let text = layer.with_interval(figure.mean, figure.interval);
+        match figure.interval {
+            Some(_) => format!("{text}, 95 % {}", figure.basis().text()),
+            None => format!("{text}, no interval"),
+        }
     };
     let runs = [(choices.base, &delta.base), (choices.other, &delta.other)];
-    runs.into_iter()
-        .filter_map(|(run, figure)| Some((letter(run).to_string(), text(figure.as_ref()?))))
-        .collect()
+    let figures = runs
+        .into_iter()
+        .filter_map(|(run, figure)| Some((letter(run).to_string(), text(figure.as_ref()?))));
+    let verdict = delta.verdict_text(measure);
+    let verdict = verdict.map(|text| (format!("{} is", letter(choices.other)), text));
+    figures.chain(verdict).collect()
 }
 
 impl Shown {

@@ -48,7 +48,7 @@ struct Drawn {
     /// Parted where a cell has no valid figure.
     segments: Vec<Vec<PlotPoint>>,
     points: Vec<PlotPoint>,
-    /// From the least to the greatest repeat.
+    /// The 95 % intervals, as far as they lie within the plot.
     whiskers: Vec<[PlotPoint; 2]>,
 }
 
@@ -57,7 +57,10 @@ impl LinesView {
         let x = choices.x.clone().unwrap_or(Axis::Concurrency);
         let by = choices.by.as_ref();
         let overlay = comparison.overlay(&x, by, &choices.fixed, &measure(choices));
-        let drawn = overlay.lines.iter().map(|line| drawn(line, &overlay));
+        let points = || overlay.lines.iter().flat_map(|line| &line.points);
+        let greatest = points().map(|point| point.figure.mean).fold(0.0, f64::max);
+        let most = greatest * MOST_ABOVE;
+        let drawn = overlay.lines.iter().map(|line| drawn(line, &overlay, most));
         let lines: Vec<Drawn> = drawn.collect();
         let count = match lines.len() {
             1 => "1 line".to_owned(),
@@ -77,7 +80,11 @@ impl LinesView {
     }
 }
 
-fn drawn(line: &OverlayLine, overlay: &Overlay) -> Drawn {
+/// How far a whisker may reach above the greatest figure: that of two repeats would make all others
+/// small.
+const MOST_ABOVE: f64 = 1.15;
+
+fn drawn(line: &OverlayLine, overlay: &Overlay, most: f64) -> Drawn {
     let mut segments: Vec<Vec<PlotPoint>> = Vec::new();
     let mut points = Vec::new();
     let mut whiskers = Vec::new();
@@ -89,9 +96,9 @@ fn drawn(line: &OverlayLine, overlay: &Overlay) -> Drawn {
             None => segments.push(vec![at]),
         }
         points.push(at);
-        if point.figure.low < point.figure.high {
-            let ends = [point.figure.low, point.figure.high];
-            whiskers.push(ends.map(|y| PlotPoint::new(x, y)));
+        if let Some(interval) = point.figure.interval {
+            let ends = [interval.low, interval.high];
+            whiskers.push(ends.map(|y| PlotPoint::new(x, y.clamp(0.0, most))));
         }
     }
     let run = letter(line.run);
@@ -171,7 +178,12 @@ impl Shown {
     /// What the line styles stand for; the colours stand beside the runs' names on the left.
     fn legend(&self, ui: &mut Ui) {
         let palette = palette(ui);
-        if self.lines.overlay.styles.is_empty() {
+        let has_bars = self
+            .lines
+            .lines
+            .iter()
+            .any(|line| !line.whiskers.is_empty());
+        if self.lines.overlay.styles.is_empty() && !has_bars {
             return;
         }
         ui.horizontal_wrapped(|ui| {
@@ -196,6 +208,9 @@ impl Shown {
                 }
                 theme::caption(ui, style);
                 ui.add_space(space::S);
+            }
+            if has_bars {
+                theme::caption(ui, "Bars: 95 % intervals");
             }
         });
     }

@@ -15,6 +15,7 @@ use crate::board::{Coordinate, Dimension, Layer};
 use crate::compare::render::{letter, shared_text};
 use crate::compare::{Comparison, Level, Measure};
 use crate::plan::Axis;
+use crate::wording::capitalised;
 
 /// What the banner names; the tab has the rest.
 const NAMED: usize = 4;
@@ -168,7 +169,7 @@ impl Shown {
         Self {
             titles: titles.collect(),
             layers,
-            shared: sentence(&shared_text(&comparison)),
+            shared: capitalised(&shared_text(&comparison)),
             banner: banner(&comparison),
             lines: LinesView::new(&comparison, choices),
             difference: DifferenceView::new(&comparison, choices),
@@ -182,7 +183,12 @@ impl Shown {
         choices.fix(&self.comparison);
         self.lines = LinesView::new(&self.comparison, choices);
         self.difference = DifferenceView::new(&self.comparison, choices);
+        // Another figure may have other columns: one without intervals has fewer.
+        let sorted = choices.sort.take();
+        let sorted = sorted.and_then(|(at, up)| Some((self.table.column_name(at)?.to_owned(), up)));
         self.table = CellTable::new(&self.comparison, choices);
+        choices.sort = sorted.and_then(|(name, up)| Some((self.table.column(&name)?, up)));
+        self.table.sort(choices.sort);
     }
 
     pub(super) fn show(
@@ -277,10 +283,4 @@ fn banner(comparison: &Comparison) -> Option<String> {
             "{n} differences could explain a delta: {named}{more}"
         )),
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
 }

@@ -73,7 +73,7 @@ fn press(harness: &mut Harness<'static, State>, name: &str) {
 }
 
 /// The second run is of a later mlx, and faster with more requests: its first cell is as it was,
-/// within what the repeats spread.
+/// as far as the intervals of the repeats can tell.
 fn two_runs(dir: &Path) -> [PathBuf; 2] {
     let spread = |repeat: u32| 1.0 + 0.01 * (f64::from(repeat) - 2.0);
     let first = Recorded::new(dir, FIRST, 3).measure(|cell, figures| {
@@ -93,6 +93,13 @@ fn two_runs(dir: &Path) -> [PathBuf; 2] {
         figures.throughput_tps *= gain * spread(cell.repeat);
     });
     [first, second]
+}
+
+const NONE_SHOWN: &str = "no difference shown";
+
+fn shown_texts<'a>(harness: &'a Harness<'static, State>, column: &str) -> Vec<&'a str> {
+    let shown = harness.state().page.shown.as_ref();
+    shown.expect("two runs").table.texts(column)
 }
 
 #[test]
@@ -119,10 +126,13 @@ fn two_runs_are_compared_and_one_is_removed() {
         harness.get_by_label(
             "Heatmap of Difference in Throughput in %: Decode concurrency by Concurrency",
         );
-        harness.get_by_label("decode concurrency 8, concurrency 1: +0.5 %, within the spread");
+        harness.get_by_label("decode concurrency 8, concurrency 1: +0.5 %, intervals overlap");
         harness.get_by_label("decode concurrency 8, concurrency 4: +10.0 %");
         harness.get_by_label("decode concurrency 8, concurrency 16: -10.0 %");
         harness.get_by_label("decode concurrency 32, concurrency 16: +25.0 %");
+        harness.get_by_label_contains(
+            "Grey: the intervals overlap, so no difference is shown. 95 % intervals over repeats.",
+        );
         picture(&mut harness, &format!("compare_difference_{name}.png"));
 
         press(&mut harness, "Cells");
@@ -132,13 +142,41 @@ fn two_runs_are_compared_and_one_is_removed() {
         assert_eq!(deltas, ["+25.0", "+10.0", "+10.0", "+0.5", "+0.5", "-10.0"]);
         harness.get_by_label("Cell decode concurrency 32, concurrency 16");
         picture(&mut harness, &format!("compare_cells_{name}.png"));
+        // Errors are alike in all repeats and have no interval: the columns are fewer, and the sorted
+        // one is the same.
+        harness
+            .get_by_role_and_label(Role::ComboBox, "Layer")
+            .click();
+        harness.run();
+        press(&mut harness, "Errors");
+        let shown = harness.state().page.shown.as_ref().expect("two runs");
+        assert_eq!(shown.table.column("B is"), None);
+        assert!(shown.table.column("B vs A").is_some());
+        harness
+            .get_by_role_and_label(Role::ComboBox, "Layer")
+            .click();
+        harness.run();
+        press(&mut harness, "Throughput");
+        assert_eq!(
+            shown_texts(&harness, "B vs A"),
+            ["+25.0", "+10.0", "+10.0", "+0.5", "+0.5", "-10.0"]
+        );
         press(&mut harness, "Copy table");
         let lines: Vec<&str> = harness.state().copied[0].lines().collect();
         assert_eq!(
             lines[0],
-            "Decode concurrency\tConcurrency\tA (tokens/s)\tB (tokens/s)\tB vs A (%)\tNote"
+            "Decode concurrency\tConcurrency\tA (tokens/s)\tA 95 % (tokens/s)\t\
+             B (tokens/s)\tB 95 % (tokens/s)\tB vs A (%)\tB is\tNote"
         );
-        assert_eq!(lines[1], "32\t16\t1066.7\t1333.3\t+25.0\t");
+        assert_eq!(
+            lines[1],
+            "32\t16\t1066.7\t± 26.5\t1333.3\t± 33.1\t+25.0\tfaster\t"
+        );
+        let verdicts = shown_texts(&harness, "B is");
+        assert_eq!(
+            verdicts[1..],
+            ["faster", "faster", NONE_SHOWN, NONE_SHOWN, "slower"]
+        );
         assert_eq!(lines.len(), 7);
 
         press(&mut harness, "Show differences");
@@ -172,6 +210,9 @@ fn a_run_beside_a_copy_of_itself_warns_of_nothing() {
     harness.get_by_label("Nothing else differs");
     press(&mut harness, "Difference");
     harness.get_by_label("decode concurrency 8, concurrency 4: 0.0 %");
+    harness.get_by_label_contains("No interval: one repeat of each cell");
+    press(&mut harness, "Cells");
+    harness.get_by_label_contains("No interval: one repeat of each cell");
     // The same run twice is one run.
     add(&mut harness, &first);
     assert_eq!(harness.state().page.slots.len(), 2);

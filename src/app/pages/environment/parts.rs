@@ -32,15 +32,6 @@ pub(super) fn card<R>(ui: &mut Ui, title: &str, body: impl FnOnce(&mut Ui) -> R)
     inner
 }
 
-/// A reason that elsewhere goes on after a colon, as a sentence of its own.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let Some(first) = letters.next() else {
-        return String::new();
-    };
-    first.to_uppercase().chain(letters).collect()
-}
-
 pub(super) fn caption(ui: &mut Ui, text: &str) -> Response {
     ui.add(Label::new(RichText::new(text).size(CAPTION_SIZE).weak()).wrap())
 }

@@ -4,14 +4,15 @@ use egui::accesskit::Role;
 use egui::{Label, RadioButton, RichText, Spinner, Ui, WidgetInfo};
 use egui_material_icons::icons::ICON_FOLDER_OPEN;
 
-use super::parts::{CAPTION_SIZE, button, caption, card, sentence};
+use super::parts::{CAPTION_SIZE, button, caption, card};
 use super::state::{EnvironmentAction, EnvironmentPage, PythonLine};
+use crate::wording::capitalised;
 
 pub(super) fn show(ui: &mut Ui, page: &EnvironmentPage, actions: &mut Vec<EnvironmentAction>) {
     card(ui, "Python", |ui| {
         if let Some(problem) = &page.python_problem {
             let colour = ui.visuals().error_fg_color;
-            ui.add(Label::new(RichText::new(sentence(problem)).color(colour)).wrap());
+            ui.add(Label::new(RichText::new(capitalised(problem)).color(colour)).wrap());
             ui.add_space(8.0);
         }
         match page.pythons.get() {

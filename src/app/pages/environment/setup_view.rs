@@ -3,9 +3,10 @@
 use egui::{CollapsingHeader, Label, RichText, ScrollArea, Spinner, TextStyle, Ui};
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_DOWNLOAD};
 
-use super::parts::{button, caption, card, primary_button, sentence};
+use super::parts::{button, caption, card, primary_button};
 use super::setup::{Setup, SetupState};
 use super::state::EnvironmentAction;
+use crate::wording::capitalised;
 
 const LOG_HEIGHT: f32 = 180.0;
 
@@ -44,7 +45,7 @@ fn idle(
         }
         SetupState::Idle | SetupState::Running { .. } => match &setup.reason {
             Some(reason) => {
-                ui.add(Label::new(sentence(reason)).wrap());
+                ui.add(Label::new(capitalised(reason)).wrap());
             }
             None => {
                 ui.label(

@@ -8,7 +8,8 @@ use crate::models::catalogue::{Entry, Presence};
 use crate::models::memory::{self, Demand, Estimate, MachineMemory, Verdict};
 use crate::models::synthetic::Shape;
 use crate::models::{Batching, Description};
-use crate::units::Bytes;
+use crate::units::{Bytes, grouped};
+use crate::wording::sentence;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fact {
@@ -161,7 +162,7 @@ fn note(entry: &Entry) -> Option<String> {
 
 /// What is known, in the order of interest.
 pub(super) fn facts(described: &Description) -> Vec<Fact> {
-    let number = |value: Option<u64>| value.map(grouped);
+    let number = |value: Option<u64>| value.map(|value| grouped(value as f64, 0));
     let heads = described
         .kv_heads
         .zip(described.head_dim)
@@ -199,19 +200,6 @@ pub(super) fn facts(described: &Description) -> Vec<Fact> {
         value: value.unwrap_or_else(|| "–".to_owned()),
     })
     .collect()
-}
-
-/// `128,256`
-fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) && digits.len() > 4 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn batching(batching: &Batching) -> (&'static str, String, Tone) {
@@ -294,15 +282,7 @@ impl MemoryView {
             limit_text: format!("{} {}", machine.usable, machine.name),
             verdict,
             tone,
-            text: format!("{}.", sentence(&judgement.text)),
+            text: sentence(&judgement.text),
         }
     }
-}
-
-/// With a capital letter.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::detail::{MemoryView, sentence};
+use super::detail::MemoryView;
 use crate::models::catalogue::Catalogue;
 use crate::models::memory::{self, Demand, MachineMemory};
 use crate::models::synthetic::{self, Arch, Part, Shape};
 use crate::models::{Description, predict};
+use crate::wording::sentence;
 
 /// The numbers that are typed: label, part, and what it is.
 pub(super) const NUMBERS: [(&str, Part, &str); 8] = [
@@ -201,7 +202,7 @@ impl Maker {
             self.texts[5] = self.shape.head_dim.to_string();
         }
         for problem in self.shape.problems() {
-            let text = format!("{}.", sentence(&problem.text));
+            let text = sentence(&problem.text);
             self.errors.entry(problem.part).or_insert(text);
         }
     }

@@ -10,6 +10,7 @@ use crate::app::theme::{self, font, palette, space};
 use crate::board::Layer;
 use crate::engine::event::RunEnd;
 use crate::units::Secs;
+use crate::wording::capitalised;
 
 /// A row that is narrower shows icons alone.
 const WIDE: f32 = 520.0;
@@ -89,11 +90,7 @@ fn title(run: &RunView) -> String {
             phase = format!("pausing: {phase}");
         }
     }
-    let mut letters = phase.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().collect::<String>() + letters.as_str(),
-        None => phase,
-    }
+    capitalised(&phase)
 }
 
 fn figures(run: &RunView) -> String {

@@ -393,7 +393,7 @@ fn prepare(input: CellInput, unit: &str, format: fn(f64) -> String) -> HeatCell 
         CellState::Even { value } => (
             format(*value),
             short_figure(*value),
-            format!("{}, within the spread", in_unit(*value)),
+            format!("{}, intervals overlap", in_unit(*value)),
         ),
         CellState::Note { word } => (word.clone(), "–".to_owned(), word.clone()),
     };

@@ -5,11 +5,11 @@ use std::fmt;
 use super::edits::Edits;
 use super::model::{Facts, FormModel};
 use super::problems::{Place, Problem};
-use super::words::sentence;
 use crate::plan::ModelRef;
 use crate::session::attach;
 use crate::settings::overrides::Overrides;
 use crate::settings::{BaseUrl, Secret, Settings, Var, base_url};
+use crate::wording::sentence;
 
 /// The key as typed: held as long as the window is open, and never saved or printed.
 #[derive(Clone, Default, PartialEq, Eq)]

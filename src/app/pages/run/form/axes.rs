@@ -1,9 +1,10 @@
 //! Axes that a user adds: rows of a name and values.
 
 use super::edits::AxisText;
-use super::words::{preview, sentence};
+use super::words::preview;
 use crate::plan::attached::is_of_server;
 use crate::plan::{Axis, AxisValues, KnownFlags, SweepAxis};
+use crate::wording::sentence;
 
 /// One row as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Each mistake at the control that mends it, and none lost.
 
 use super::axes::ReadAxis;
-use super::words::{place_of, sentence};
+use super::words::place_of;
 use crate::plan::axis::AxisError;
 use crate::plan::known_flags::FlagError;
 use crate::plan::{Axis, KnownFlags, PlanError};
 use crate::settings::{SettingError, Settings, Source, Var};
+use crate::wording::sentence;
 
 /// Where a mistake is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

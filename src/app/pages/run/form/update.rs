@@ -14,6 +14,7 @@ use crate::plan::{Axis, Inputs, ModelRef, Plan, PlanError, SweepAxis, build};
 use crate::session::DEFAULT_MODEL;
 use crate::settings::overrides::Overrides;
 use crate::settings::{Settings, Sources, Var};
+use crate::wording;
 
 impl FormModel {
     /// Computes everything anew. True where the plan became another: its memory is then to be
@@ -234,7 +235,7 @@ impl FormModel {
         self.memory
             .as_ref()
             .filter(|memory| memory.verdict == Verdict::DoesNotFit)
-            .map(|memory| words::sentence(&format!("this run {}", memory.text)))
+            .map(|memory| wording::sentence(&format!("this run {}", memory.text)))
     }
 
     fn follow_plan(&mut self) {

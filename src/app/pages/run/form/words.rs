@@ -94,14 +94,6 @@ pub(super) const fn place_of(source: Source) -> &'static str {
     }
 }
 
-/// `it is not a whole number` as a sentence.
-pub(super) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>());
-    let stop = if text.ends_with(['.', '?']) { "" } else { "." };
-    format!("{}{}{stop}", first.unwrap_or_default(), chars.as_str())
-}
-
 /// At most this many values of a list are written out.
 const PREVIEWED: usize = 12;
 
