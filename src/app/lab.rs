@@ -85,21 +85,37 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// `file` is opened at once, as a double click asks for.
+    /// As it is before it has looked at this machine: [`Lab::look_around`] is to be called once its
+    /// first frame is seen. `file` is opened at once, as a double click asks for.
     ///
     /// # Errors
     /// No runtime can be made.
-    pub fn new(context: &Context, file: Option<&Path>) -> std::io::Result<Self> {
-        Self::in_folder(context, file, dirs::data_dir().as_deref(), environment())
+    pub(super) fn new(context: &Context, file: Option<&Path>) -> std::io::Result<Self> {
+        let mut lab = Self::unlooked(context, dirs::data_dir().as_deref(), environment())?;
+        lab.open_first(file);
+        Ok(lab)
     }
 
-    /// As [`Lab::new`], with the app's files in `data`, and other environment variables.
+    /// A window that has looked around, with the app's files in `data`, and these environment
+    /// variables.
     ///
     /// # Errors
     /// No runtime can be made.
     pub fn in_folder(
         context: &Context,
         file: Option<&Path>,
+        data: Option<&Path>,
+        environment: Vec<(String, String)>,
+    ) -> std::io::Result<Self> {
+        let mut lab = Self::unlooked(context, data, environment)?;
+        lab.look_around();
+        lab.open_first(file);
+        Ok(lab)
+    }
+
+    /// As it is before it has looked at anything beyond its own few files.
+    pub(super) fn unlooked(
+        context: &Context,
         data: Option<&Path>,
         environment: Vec<(String, String)>,
     ) -> std::io::Result<Self> {
@@ -142,16 +158,23 @@ impl Lab {
             shell,
         };
         lab.take_up(&kept);
-        lab.look();
-        lab.list_runs();
-        if let Some(file) = file {
-            lab.open(file);
-            if file.is_dir() {
-                lab.set_model(file);
-            }
-        }
-        lab.follow_form();
         Ok(lab)
+    }
+
+    /// Looks at what this machine has and which runs there are. It starts other programs, which
+    /// would only keep the first frame waiting.
+    pub(super) fn look_around(&mut self) {
+        self.look();
+        self.list_runs();
+        self.follow_form();
+    }
+
+    fn open_first(&mut self, file: Option<&Path>) {
+        let Some(file) = file else { return };
+        self.open(file);
+        if file.is_dir() {
+            self.set_model(file);
+        }
     }
 
     /// The settings as the form has them; where the form has errors, those of the machine.
@@ -408,22 +431,4 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .map(|(key, value)| (text(key), text(value)))
         .collect()
-}
-
-impl eframe::App for Lab {
-    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
-        self.drain();
-        self.keep(context);
-        self.hear_system(context);
-        self.tell_system(context);
-    }
-
-    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
-        self.draw(ui);
-    }
-
-    /// Quitting from the menu bar or the Dock closes no window first.
-    fn on_exit(&mut self) {
-        self.keep_at_exit();
-    }
 }

@@ -38,6 +38,8 @@ mod scenarios;
 mod settings_sheet;
 mod shell;
 mod shortcut_sheet;
+#[cfg(test)]
+mod snapshots;
 mod system;
 #[cfg(test)]
 mod testing;

@@ -35,6 +35,15 @@ pub(in crate::app) struct Script {
     released: Arc<AtomicU32>,
 }
 
+/// When and where a scripted run is recorded.
+#[derive(Clone)]
+pub(in crate::app) struct Setting {
+    pub moment: jiff::ZonedDateTime,
+    /// In place of the plan's.
+    pub results_dir: Option<PathBuf>,
+    pub provenance: Provenance,
+}
+
 struct Run {
     plan: Plan,
     recorder: Recorder,
@@ -51,15 +60,30 @@ struct Run {
 impl Script {
     /// The window's next run follows the script.
     pub(in crate::app) fn of(lab: &mut Lab) -> Self {
+        Self::set_in(
+            lab,
+            Setting {
+                moment: jiff::ZonedDateTime::now(),
+                results_dir: None,
+                provenance: Provenance::default(),
+            },
+        )
+    }
+
+    /// As [`Script::of`], at another time and place.
+    pub(in crate::app) fn set_in(lab: &mut Lab, setting: Setting) -> Self {
         let script = Self::default();
         let taken = script.clone();
-        lab.backend.stand_in = Some(Arc::new(move |plan| taken.take_on(plan)));
+        lab.backend.stand_in = Some(Arc::new(move |plan| taken.take_on(plan, setting.clone())));
         script
     }
 
-    fn take_on(&self, plan: Plan) -> Started {
-        let now = jiff::ZonedDateTime::now();
-        let recorder = Recorder::create(&plan, Provenance::default(), &now).expect("a new run");
+    fn take_on(&self, mut plan: Plan, setting: Setting) -> Started {
+        let now = setting.moment;
+        if let Some(dir) = setting.results_dir {
+            plan.results_dir = dir;
+        }
+        let recorder = Recorder::create(&plan, setting.provenance, &now).expect("a new run");
         let csv = recorder.files().csv().to_owned();
         let (events, hears) = mpsc::channel(EVENTS);
         let (asks, commands) = mpsc::channel(COMMANDS);
@@ -161,24 +185,48 @@ impl Script {
 
     /// One reading of the machine, at this moment of the run; shares from 0 to 1.
     pub(in crate::app) fn machine(&self, cpu: f64, gpu: f64) -> &Self {
+        self.machine_reads(0.0, |sample| {
+            sample.cpu = Some(cpu);
+            sample.gpu = Some(gpu);
+        })
+    }
+
+    /// One reading of the machine, `after_s` seconds from the last cell's end; `fill` says what it
+    /// has sensors for.
+    pub(in crate::app) fn machine_reads(
+        &self,
+        after_s: f64,
+        fill: impl FnOnce(&mut MachineSample),
+    ) -> &Self {
         self.line(|run| {
-            run.tell(EngineEvent::Machine(Box::new(MachineSample {
-                at_s: run.elapsed_s,
-                cpu: Some(cpu),
-                gpu: Some(gpu),
+            let mut sample = MachineSample {
+                at_s: run.elapsed_s + after_s,
                 ..MachineSample::default()
-            })));
+            };
+            fill(&mut sample);
+            run.tell(EngineEvent::Machine(Box::new(sample)));
         })
     }
 
     /// Starts and ends a cell.
     pub(in crate::app) fn cell_ends(&self, cell: usize, throughput_tps: f64) -> &Self {
-        self.start_if_needed(cell).line(|run| {
-            let mut result = run.result(cell);
+        self.cell_ends_as(cell, |result| {
             if let Some(figures) = &mut result.figures {
                 figures.throughput_tps = throughput_tps;
                 figures.tps_per_user = throughput_tps / f64::from(result.cell.load.concurrency);
             }
+        })
+    }
+
+    /// As [`Script::cell_ends`], with all that `measure` puts into its result.
+    pub(in crate::app) fn cell_ends_as(
+        &self,
+        cell: usize,
+        measure: impl FnOnce(&mut CellResult),
+    ) -> &Self {
+        self.start_if_needed(cell).line(|run| {
+            let mut result = run.result(cell);
+            measure(&mut result);
             run.finish(result);
         })
     }

@@ -16,6 +16,16 @@ use crate::store::trash::fake::FolderTrash;
 #[derive(Default)]
 pub(in crate::app) struct Holder(Option<Lab>);
 
+impl Holder {
+    pub(in crate::app) fn get(&mut self) -> Option<&mut Lab> {
+        self.0.as_mut()
+    }
+
+    pub(in crate::app) fn set(&mut self, lab: Lab) {
+        self.0 = Some(lab);
+    }
+}
+
 impl std::ops::Deref for Holder {
     type Target = Lab;
 

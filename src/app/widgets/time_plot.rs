@@ -139,7 +139,8 @@ impl TimePlot<'_> {
             );
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 for series in self.series.iter().rev() {
-                    let figure = series.latest().map_or_else(|| "–".to_owned(), short_figure);
+                    let figure = |value| figure(value, self.unit);
+                    let figure = series.latest().map_or_else(|| "–".to_owned(), figure);
                     ui.label(RichText::new(figure).font(font::figures_medium(11.0)));
                     ui.label(
                         RichText::new(&series.name)
@@ -181,7 +182,7 @@ impl TimePlot<'_> {
                 ("", None) => None,
                 ("", Some(cell)) => Some(format!("{time}\n{cell}")),
                 (name, cell) => {
-                    let figure = short_figure(point.y);
+                    let figure = figure(point.y, unit);
                     Some(
                         format!(
                             "{name} {figure} {unit}\n{time}\n{}",
@@ -202,7 +203,7 @@ impl TimePlot<'_> {
             .tick_label_font(tick.font.clone())
             .tick_label_color(tick.colour);
         let y_axis = AxisHints::new_y()
-            .formatter(|mark, _: &RangeInclusive<f64>| short_figure(mark.value))
+            .formatter(|mark, _: &RangeInclusive<f64>| mark_text(mark.value, mark.step_size))
             .placement(HPlacement::Left)
             .label_spacing(Rangef::new(10.0, 20.0))
             .min_thickness(Y_AXIS_WIDTH)
@@ -262,6 +263,25 @@ impl TimePlot<'_> {
 struct FontTick {
     font: egui::FontId,
     colour: egui::Color32,
+}
+
+/// Requests are counted: one and a half is never in flight.
+fn figure(value: f64, unit: &str) -> String {
+    if unit == "requests" && value.is_finite() {
+        format!("{value:.0}")
+    } else {
+        short_figure(value)
+    }
+}
+
+/// With as many decimals as tell one mark from the next.
+fn mark_text(value: f64, step: f64) -> String {
+    let decimals = (-step.log10().floor()).clamp(0.0, 3.0) as usize;
+    if value.abs() < 10_000.0 {
+        format!("{value:.decimals$}")
+    } else {
+        short_figure(value)
+    }
 }
 
 fn colour(palette: &Palette, series: &TimeSeries) -> egui::Color32 {
@@ -424,6 +444,21 @@ mod tests {
                 round_step(least)
             );
         }
+    }
+
+    #[test]
+    fn marks_of_an_axis_have_the_decimals_of_their_step_and_counts_have_none() {
+        for (value, step, text) in [
+            (0.0, 50.0, "0"),
+            (50.0, 50.0, "50"),
+            (2.0, 0.5, "2.0"),
+            (0.04, 0.02, "0.04"),
+            (20_000.0, 10_000.0, "20.0k"),
+        ] {
+            assert_eq!(mark_text(value, step), text);
+        }
+        assert_eq!(figure(1.0, "requests"), "1");
+        assert_eq!(figure(94.93, "%"), "94.9");
     }
 
     #[test]

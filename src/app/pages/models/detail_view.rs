@@ -12,6 +12,9 @@ use crate::app::theme::{
     badge, caption, card, icon_button, palette, primary_button, section_heading, space, title,
 };
 
+/// From this width on, the four columns of facts are spread out.
+const ROOMY: f32 = 560.0;
+
 pub(super) fn show(
     ui: &mut Ui,
     detail: &Detail,
@@ -108,8 +111,14 @@ fn facts(ui: &mut Ui, facts: &[Fact]) {
     let colour = palette(ui).text_secondary;
     // Two pairs side by side: down the first column, then the second.
     let rows = facts.len().div_ceil(2);
-    // Less than a quarter: a long value may take what short ones leave.
-    let width = ui.available_width() / 4.0 - 2.0 * space::M;
+    // Less than a quarter: a long value may take what short ones leave. Where there is little, a
+    // column is as wide as its words.
+    let room = ui.available_width();
+    let width = if room < ROOMY {
+        0.0
+    } else {
+        room / 4.0 - 2.0 * space::M
+    };
     Grid::new("model facts")
         .num_columns(4)
         .min_col_width(width.min(150.0))
@@ -127,7 +136,9 @@ fn facts(ui: &mut Ui, facts: &[Fact]) {
 
 fn path(ui: &mut Ui, detail: &Detail, events: &mut Vec<Event>) {
     ui.horizontal(|ui| {
-        let width = ui.available_width() - 72.0;
+        let spacing = ui.spacing();
+        let button = 18.0 + 2.0 * spacing.button_padding.x + spacing.item_spacing.x;
+        let width = ui.available_width() - 2.0 * button;
         ui.allocate_ui_with_layout(
             vec2(width, 26.0),
             egui::Layout::left_to_right(egui::Align::Center),

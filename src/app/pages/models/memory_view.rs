@@ -115,6 +115,7 @@ fn legend(ui: &mut Ui, memory: &MemoryView) {
             ui.add_space(space::S);
         }
         let of = RichText::new(format!("of {}", memory.limit_text)).small();
-        ui.label(of.color(colours.text_secondary));
+        // Whole, in a line of its own if need be.
+        ui.add(Label::new(of.color(colours.text_secondary)).extend());
     });
 }

@@ -18,7 +18,7 @@ pub fn show(ui: &mut Ui, page: &mut ModelsPage) -> Vec<ModelsAction> {
     Panel::left("models_list")
         .resizable(true)
         // In a small window, what is known of a model needs the room more than its name.
-        .default_size((0.38 * ui.available_width()).clamp(336.0, 360.0))
+        .default_size((0.38 * ui.available_width()).clamp(352.0, 360.0))
         .size_range(300.0..=520.0)
         .frame(Frame::new().fill(fill))
         .show(ui, |ui| list_view::show(ui, page, &mut events));

@@ -233,14 +233,16 @@ pub fn show(ui: &mut Ui, page: &mut ResultsPage) -> Vec<ResultsAction> {
             }
         });
     CentralPanel::default()
-        .frame(Frame::new().fill(fill).inner_margin(Margin::same(16)))
+        .frame(Frame::new().fill(fill))
         .show(ui, |ui| match &mut page.shown {
             Shown::Nothing => quiet(ui, "Select a run to see its figures"),
             Shown::Opening(path) => quiet(ui, &format!("Opening {}...", file_name(path))),
             Shown::Problem(path, problem) => {
-                ui.heading(file_name(path));
-                ui.add_space(8.0);
-                opened::banner(ui, problem);
+                Frame::NONE.inner_margin(opened::MARGIN).show(ui, |ui| {
+                    ui.heading(file_name(path));
+                    ui.add_space(8.0);
+                    opened::banner(ui, problem);
+                });
             }
             Shown::Run(opened) => {
                 let asked = opened::show(ui, opened, &mut actions);

@@ -217,6 +217,9 @@ impl OpenedRun {
     }
 }
 
+/// Around everything but the selected cell, which has the whole height as on the Run page.
+pub(super) const MARGIN: Margin = Margin::same(16);
+
 /// Draws the run; gives the dialog that was asked for.
 pub(super) fn show(
     ui: &mut Ui,
@@ -240,10 +243,7 @@ pub(super) fn show(
             .show(ui, |ui| opened.detail.show(ui));
     }
     let asked = egui::CentralPanel::default()
-        .frame(Frame::new().inner_margin(Margin {
-            right: if wide { 12 } else { 0 },
-            ..Margin::ZERO
-        }))
+        .frame(Frame::new().inner_margin(MARGIN))
         .show(ui, |ui| centre(ui, opened, actions, wide))
         .inner;
     actions.extend(opened.wanted().into_iter().map(ResultsAction::Read));

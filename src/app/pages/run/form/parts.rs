@@ -35,7 +35,7 @@ pub(super) fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str, size: f32
 }
 
 /// Of a button that shows only an icon, in a frame.
-pub(super) const BUTTON_WIDTH: f32 = 32.0;
+pub(super) const BUTTON_WIDTH: f32 = 36.0;
 
 /// A framed button that shows an icon and is called `name`.
 pub(super) fn square_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
