@@ -1,14 +1,16 @@
 //! From a board's grid to what the heatmap draws.
 
+use std::borrow::Cow;
+
 use strum::IntoEnumIterator as _;
 
 use super::widgets::heatmap::{
-    CellId, CellInput, CellState, GridInput, HeatmapInput, HeatmapModel,
+    CellId, CellState, GridInput, HeatCell, HeatmapInput, HeatmapModel, Words,
 };
 use crate::board::{Board, CellState as BoardState, GridCell, GridView, Layer};
 
 /// The heatmap of `view`; made when the view changes, not when it is drawn.
-pub fn model(board: &Board, view: &GridView) -> HeatmapModel {
+pub fn model(view: &GridView) -> HeatmapModel {
     let several = view.groups.len() > 1;
     HeatmapModel::new(HeatmapInput {
         layer: view.layer.name().to_owned(),
@@ -27,7 +29,7 @@ pub fn model(board: &Board, view: &GridView) -> HeatmapModel {
                 cells: group
                     .cells
                     .iter()
-                    .map(|cell| cell.as_ref().map(|cell| input(board, view.layer, cell)))
+                    .map(|cell| cell.as_ref().map(|found| cell_of(view.layer, found)))
                     .collect(),
             })
             .collect(),
@@ -51,8 +53,8 @@ pub fn id(entry: usize) -> CellId {
     CellId(u32::try_from(entry).unwrap_or(u32::MAX))
 }
 
-pub fn input(board: &Board, layer: Layer, cell: &GridCell) -> CellInput {
-    let state = match &cell.state {
+pub fn cell_of(layer: Layer, cell: &GridCell) -> HeatCell {
+    let state = match cell.state {
         BoardState::Waiting => CellState::Waiting,
         BoardState::Running => CellState::Running {
             figure: cell.live_tps.filter(|_| layer == Layer::Throughput),
@@ -62,24 +64,37 @@ pub fn input(board: &Board, layer: Layer, cell: &GridCell) -> CellInput {
             // Measured, but this layer's sensor or percentile is missing.
             None => CellState::Skipped,
         },
-        BoardState::Invalid(reason) => CellState::Invalid {
-            reason: reason.clone(),
+        BoardState::Invalid(why) => CellState::Invalid {
+            reason: Cow::Borrowed(why.text()),
         },
-        BoardState::Failed(word) => CellState::Failed { word: word.clone() },
+        BoardState::Failed(why) => CellState::Failed {
+            word: Cow::Borrowed(why.text()),
+        },
         BoardState::Skipped => CellState::Skipped,
     };
-    let details = Layer::iter()
-        .filter_map(|layer| {
-            let row = board.entries().get(cell.entry)?.row.as_deref()?;
-            let value = layer.value(row)?;
-            Some((layer.name().to_owned(), layer.with_unit(value)))
-        })
-        .collect();
-    CellInput {
+    HeatCell {
         id: id(cell.entry),
-        settings: board.label(cell.entry),
         state,
         best: cell.best,
-        details,
+    }
+}
+
+/// What is said of the cells of a board.
+pub struct OfBoard<'a>(pub &'a Board);
+
+impl Words for OfBoard<'_> {
+    fn settings(&self, cell: CellId) -> String {
+        self.0.label(cell.0 as usize)
+    }
+
+    fn details(&self, cell: CellId) -> Vec<(String, String)> {
+        let row = self.0.entry(cell.0 as usize).and_then(|entry| entry.row());
+        let layers = row.iter().flat_map(|row| {
+            Layer::iter().filter_map(|layer| {
+                let value = layer.value(row)?;
+                Some((layer.name().to_owned(), layer.with_unit(value)))
+            })
+        });
+        layers.collect()
     }
 }

@@ -167,12 +167,11 @@ impl Figure {
         members: &[usize],
         value: impl Fn(&CellRow) -> Option<f64>,
     ) -> Option<Self> {
-        let entries = board.entries();
         let mut found: Option<(f64, Self)> = None;
-        for entry in members.iter().filter_map(|member| entries.get(*member)) {
-            let valid = entry.state == CellState::Done;
-            let row = entry.row.as_deref().filter(|_| valid);
-            let value = row.and_then(&value);
+        for entry in members.iter().filter_map(|member| board.entry(*member)) {
+            let valid = entry.state() == CellState::Done;
+            let row = valid.then(|| entry.row()).flatten();
+            let value = row.and_then(|row| value(&row));
             let Some(value) = value.filter(|value| value.is_finite()) else {
                 continue;
             };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::chart::{Caption, Chart, ChartError, Look};
 use super::{html, json, markdown, png, spreadsheet};
-use crate::board::{Board, Layer};
+use crate::board::{Board, Entry, Layer};
 use crate::store::error::StoreError;
 use crate::store::library::{LoadedRun, kind_text};
 use crate::store::read::Origin;
@@ -176,12 +176,8 @@ impl<'a> Document<'a> {
 
     /// "23 of 24 cells measured", where some are not.
     pub fn missing(&self) -> Option<String> {
-        let all = self.board.entries().len();
-        let with_row = self
-            .board
-            .entries()
-            .iter()
-            .filter(|entry| entry.row.is_some());
+        let all = self.board.len();
+        let with_row = self.board.entries().filter(Entry::has_row);
         let measured = with_row.count();
         (measured < all).then(|| format!("{measured} of {all} cells have been measured so far"))
     }
