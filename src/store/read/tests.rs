@@ -192,10 +192,10 @@ fn a_long_file_reads_as_its_pieces_do() {
     let mut text = "a,b\n".to_owned();
     for i in 0..60_000_u32 {
         match i % 1_000 {
-            10 => write!(text, "{i},\"two\nlines, \"\"{i}\"\"\"\n").unwrap(),
-            20 => write!(text, "{i}\n").unwrap(),
-            30 => write!(text, "\n{i},\"opened and never closed\n").unwrap(),
-            _ => write!(text, "{i},some text of no importance\n").unwrap(),
+            10 => writeln!(text, "{i},\"two\nlines, \"\"{i}\"\"\"").unwrap(),
+            20 => writeln!(text, "{i}").unwrap(),
+            30 => writeln!(text, "\n{i},\"opened and never closed").unwrap(),
+            _ => writeln!(text, "{i},some text of no importance").unwrap(),
         }
     }
     let opened = read(&text).unwrap();
