@@ -7,6 +7,7 @@ pub(super) mod plots;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub enum RunAction {
     CopyText(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 enum Tab {
     #[default]
     Heatmap,
@@ -73,7 +74,7 @@ pub struct RunView {
     /// Its results file; `None` until the engine has taken it on.
     pub csv: Option<PathBuf>,
     /// What was not prepared from the present state yet.
-    stale: Vec<Tab>,
+    stale: HashSet<Tab>,
     /// The state's revision that everything below was prepared from.
     revision: Option<u64>,
     heat: HeatPanel,
@@ -94,7 +95,7 @@ impl RunView {
             paused: false,
             stopping: false,
             csv: None,
-            stale: Vec::new(),
+            stale: HashSet::new(),
             revision: None,
             heat: HeatPanel::default(),
             lines: LinesPanel::default(),
@@ -116,28 +117,27 @@ impl RunView {
             self.heat.update(self.state.board());
             // What is copied of a cell needs no other tab to be shown.
             self.table.update_columns(self.state.board());
-            self.stale = [Tab::Lines, Tab::Pareto, Tab::Cells].into();
+            self.stale.extend([Tab::Lines, Tab::Pareto, Tab::Cells]);
         }
-        if !self.stale.contains(&Tab::Plots) {
-            self.stale.push(Tab::Plots);
-        }
+        self.stale.extend([Tab::Plots, Tab::Log]);
         self.prepare_tab();
         let live = self.state.live_snapshot().tokens_per_second;
         self.heat.set_live(live);
-        self.log.update(self.state.log());
         self.update_detail();
     }
 
     /// What hidden tabs show is left as it was: with ten thousand cells, all of them together take
     /// longer than a frame.
     fn prepare_tab(&mut self) {
-        let stale = self.stale.iter().position(|tab| *tab == self.tab);
-        let Some(stale) = stale else { return };
+        if !self.stale.remove(&self.tab) {
+            return;
+        }
         let board = self.state.board();
-        match self.stale.swap_remove(stale) {
+        match self.tab {
             Tab::Lines => self.lines.update(board),
             Tab::Pareto => self.pareto.update(board),
             Tab::Cells => self.table.update(board),
+            Tab::Log => self.log.update(self.state.log()),
             _ => self.plots.update(&self.state),
         }
     }
@@ -192,7 +192,8 @@ impl RunView {
                 self.state.log_line(*source, line);
             }
         }
-        self.log.update(self.state.log());
+        self.stale.insert(Tab::Log);
+        self.prepare_tab();
         self.update_detail();
     }
 
