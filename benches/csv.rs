@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput};
-use mlx_throughput_lab::board::Board;
+use mlx_throughput_lab::board::{Board, GridView, Layer};
 use mlx_throughput_lab::engine::event::CellStatus;
 use mlx_throughput_lab::measure::figures::Mode;
 use mlx_throughput_lab::plan::Balancer;
-use mlx_throughput_lab::store::library;
+use mlx_throughput_lab::store::library::{self, LoadedRun};
 use mlx_throughput_lab::store::row::{CLASSIC_COLUMNS, CellRow};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -110,11 +110,13 @@ fn own(path: &Path) -> csv::Result<()> {
     Ok(file.flush()?)
 }
 
-/// All that is prepared before the Results page can draw.
-fn open(path: &Path) -> (usize, Board) {
+/// All that is prepared before the Results page can draw its heatmap.
+fn open(path: &Path) -> (LoadedRun, Board, GridView) {
     let run = library::load(path).expect("the bench wrote it");
     let board = Board::of_run(&run);
-    (run.rows.len(), board)
+    let (x, y) = board.default_axes().expect("there are axes");
+    let grid = board.grid(&x, &y, Layer::Throughput);
+    (run, board, grid)
 }
 
 /// The process's memory in bytes.
@@ -184,7 +186,7 @@ fn main() {
         group.bench_function(format!("load, {name}"), |bencher| {
             bencher.iter_with_large_drop(|| library::load(path).expect("the bench wrote it"));
         });
-        group.bench_function(format!("load and board, {name}"), |bencher| {
+        group.bench_function(format!("load, board and grid, {name}"), |bencher| {
             bencher.iter_with_large_drop(|| open(path));
         });
         group.bench_function(format!("line of the library, {name}"), |bencher| {

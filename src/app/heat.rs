@@ -1,14 +1,16 @@
 //! From a board's grid to what the heatmap draws.
 
+use std::borrow::Cow;
+
 use strum::IntoEnumIterator as _;
 
 use super::widgets::heatmap::{
-    CellId, CellInput, CellState, GridInput, HeatmapInput, HeatmapModel,
+    CellId, CellState, GridInput, HeatCell, HeatmapInput, HeatmapModel, Words,
 };
 use crate::board::{Board, CellState as BoardState, GridCell, GridView, Layer};
 
 /// The heatmap of `view`; made when the view changes, not when it is drawn.
-pub fn model(board: &Board, view: &GridView) -> HeatmapModel {
+pub fn model(view: &GridView) -> HeatmapModel {
     let several = view.groups.len() > 1;
     HeatmapModel::new(HeatmapInput {
         layer: view.layer.name().to_owned(),
@@ -27,7 +29,7 @@ pub fn model(board: &Board, view: &GridView) -> HeatmapModel {
                 cells: group
                     .cells
                     .iter()
-                    .map(|cell| cell.as_ref().map(|cell| input(board, view.layer, cell)))
+                    .map(|cell| cell.as_ref().map(|found| cell_of(view.layer, found)))
                     .collect(),
             })
             .collect(),
@@ -51,8 +53,8 @@ pub fn id(entry: usize) -> CellId {
     CellId(u32::try_from(entry).unwrap_or(u32::MAX))
 }
 
-pub fn input(board: &Board, layer: Layer, cell: &GridCell) -> CellInput {
-    let state = match &cell.state {
+pub fn cell_of(layer: Layer, cell: &GridCell) -> HeatCell {
+    let state = match cell.state {
         BoardState::Waiting => CellState::Waiting,
         BoardState::Running => CellState::Running {
             figure: cell.live_tps.filter(|_| layer == Layer::Throughput),
@@ -62,36 +64,50 @@ pub fn input(board: &Board, layer: Layer, cell: &GridCell) -> CellInput {
             // Measured, but this layer's sensor or percentile is missing.
             None => CellState::Skipped,
         },
-        BoardState::Invalid(reason) => CellState::Invalid {
-            reason: reason.clone(),
+        BoardState::Invalid(why) => CellState::Invalid {
+            reason: Cow::Borrowed(why.text()),
         },
-        BoardState::Failed(word) => CellState::Failed { word: word.clone() },
+        BoardState::Failed(why) => CellState::Failed {
+            word: Cow::Borrowed(why.text()),
+        },
         BoardState::Skipped => CellState::Skipped,
     };
-    let details = Layer::iter().filter_map(|layer| {
-        let row = board.entries().get(cell.entry)?.row.as_deref()?;
-        let value = layer.value(row)?;
-        let text = layer.with_interval(value, layer.interval(row));
-        Some((layer.name().to_owned(), text))
-    });
-    let over_repeats = over_repeats(board, layer, cell);
-    let details = over_repeats.into_iter().chain(details).collect();
-    CellInput {
+    HeatCell {
         id: id(cell.entry),
-        settings: board.label(cell.entry),
         state,
         best: cell.best,
-        details,
     }
 }
 
-/// Where the cell stands for several: their mean with its interval.
-fn over_repeats(board: &Board, layer: Layer, cell: &GridCell) -> Option<(String, String)> {
-    if cell.repeats.len() < 2 {
-        return None;
+/// What is said of the cells of a board.
+pub struct OfBoard<'a>(pub &'a Board);
+
+impl Words for OfBoard<'_> {
+    fn settings(&self, cell: CellId) -> String {
+        self.0.label(cell.0 as usize)
     }
-    let estimate = board.estimate(&cell.repeats, layer)?;
-    let name = format!("{}, 95 % over {}", layer.name(), estimate.basis().text());
-    let text = layer.with_interval(estimate.mean, estimate.interval);
+
+    fn details(&self, cell: CellId) -> Vec<(String, String)> {
+        let row = self.0.entry(cell.0 as usize).and_then(|entry| entry.row());
+        let layers = row.iter().flat_map(|row| {
+            Layer::iter().filter_map(|layer| {
+                let value = layer.value(row)?;
+                let text = layer.with_interval(value, layer.interval(row));
+                Some((layer.name().to_owned(), text))
+            })
+        });
+        over_repeats(self.0, cell)
+            .into_iter()
+            .chain(layers)
+            .collect()
+    }
+}
+
+/// Where the cell stands for several: the mean of their throughput, with its interval.
+fn over_repeats(board: &Board, cell: CellId) -> Option<(String, String)> {
+    let repeats = board.repeats(cell.0 as usize);
+    let estimate = board.estimate(repeats, Layer::Throughput)?;
+    let name = format!("Over {}", estimate.basis().text());
+    let text = Layer::Throughput.with_interval(estimate.mean, estimate.interval);
     (estimate.repeats > 1).then_some((name, text))
 }

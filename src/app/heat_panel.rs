@@ -62,10 +62,7 @@ impl HeatPanel {
             self.layer = Layer::Throughput;
         }
         let best = board.best().map(|best| best.entry);
-        if self
-            .selected
-            .is_none_or(|entry| entry >= board.entries().len())
-            || self.selected == self.followed
+        if self.selected.is_none_or(|entry| entry >= board.len()) || self.selected == self.followed
         {
             self.selected = best;
             self.followed = best;
@@ -74,7 +71,7 @@ impl HeatPanel {
             .axes
             .as_ref()
             .map(|(x, y)| board.grid(x, y, self.layer));
-        self.model = self.view.as_ref().map(|view| heat::model(board, view));
+        self.model = self.view.as_ref().map(heat::model);
     }
 
     pub fn layer(&self) -> Layer {
@@ -90,7 +87,7 @@ impl HeatPanel {
     }
 
     /// Shows the running cell's figure of this moment.
-    pub fn set_live(&mut self, board: &Board, throughput_tps: Option<f64>) {
+    pub fn set_live(&mut self, throughput_tps: Option<f64>) {
         let (Some(view), Some(model)) = (&mut self.view, &mut self.model) else {
             return;
         };
@@ -102,7 +99,7 @@ impl HeatPanel {
             .flatten()
             .filter(|cell| cell.state == CellState::Running);
         for cell in running {
-            model.update(heat::input(board, view.layer, cell));
+            model.update(heat::cell_of(view.layer, cell));
         }
     }
 
@@ -124,7 +121,8 @@ impl HeatPanel {
             ui.add_space(theme::space::S);
         }
         let mut selected = self.selected.map(heat::id);
-        let output = Heatmap::new("cells", model).show(ui, &mut selected);
+        let words = heat::OfBoard(board);
+        let output = Heatmap::new("cells", model, &words).show(ui, &mut selected);
         if output.changed {
             self.selected = selected.map(|id| id.0 as usize);
         }

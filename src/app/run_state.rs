@@ -81,19 +81,15 @@ pub struct ServerState {
     pub pid: Option<u32>,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
-    state: Option<CellState>,
-    row: Option<Arc<CellRow>>,
-    result: Option<Arc<CellResult>>,
-}
-
 /// Everything that a window shows of a run.
 #[derive(Debug, Default)]
 pub struct RunState {
     plan: Option<Arc<Plan>>,
     started_at: Option<Timestamp>,
-    slots: Vec<Slot>,
+    /// All cells with their states and rows.
+    board: Board,
+    /// By position in the plan.
+    results: HashMap<usize, Arc<CellResult>>,
     /// Positions by [`Cell::index`].
     positions: HashMap<u32, usize>,
     /// Cells whose requests are still held, oldest first, and how many requests that is.
@@ -119,7 +115,6 @@ pub struct RunState {
     ended: Option<(RunEnd, RunTimes)>,
     /// Raised when a cell's state or figures changed.
     revision: u64,
-    board: Option<(u64, Arc<Board>)>,
 }
 
 impl RunState {
@@ -132,14 +127,17 @@ impl RunState {
     pub fn resuming(plan: &Plan, rows: impl IntoIterator<Item = CellRow>) -> Self {
         let mut state = Self::default();
         state.take_plan(plan.clone());
+        let mut done = HashMap::new();
         for row in rows {
             if let Some(&position) = state.positions.get(&row.cell) {
-                let row = Arc::new(row);
                 state.consider(position, &row);
-                state.slots[position].state = Some(CellState::of_row(&row));
-                state.slots[position].row = Some(row);
+                done.insert(position, Arc::new(row));
             }
         }
+        state.board = Board::of_plan(&plan.cells, |position| match done.remove(&position) {
+            Some(row) => (CellState::of_row(&row), Some(row)),
+            None => (CellState::Waiting, None),
+        });
         state
     }
 
@@ -202,7 +200,13 @@ impl RunState {
 
     fn take_plan(&mut self, plan: Plan) {
         // A resumed run's cells are known already; their rows stay.
-        self.slots.resize_with(plan.cells.len(), Slot::default);
+        let before = std::mem::take(&mut self.board);
+        self.board = Board::of_plan(&plan.cells, |position| {
+            let known = before.entry(position);
+            known.map_or((CellState::Waiting, None), |entry| {
+                (entry.state(), entry.shared_row())
+            })
+        });
         let positions = plan.cells.iter().enumerate();
         self.positions = positions.map(|(p, cell)| (cell.index, p)).collect();
         self.plan = Some(Arc::new(plan));
@@ -277,7 +281,7 @@ impl RunState {
         let Some(&position) = self.positions.get(&cell.index) else {
             return;
         };
-        self.slots[position].state = Some(CellState::Running);
+        self.board.set(position, CellState::Running, None);
         self.running = Some(position);
         self.live = LiveSnapshot::default();
         self.live_anchor_s = None;
@@ -299,9 +303,8 @@ impl RunState {
         let row = Arc::new(CellRow::new(result, &plan));
         let state = CellState::of_row(&row);
         self.consider(position, &row);
-        self.tell_of(result, &state, now);
-        self.slots[position].state = Some(state);
-        self.slots[position].row = Some(row);
+        self.tell_of(result, state, now);
+        self.board.set(position, state, Some(row));
         self.hold(position, result);
         let times = &result.times;
         let took_s = times.load_s + times.warmup_s + times.measure_s + times.rest_s;
@@ -338,12 +341,12 @@ impl RunState {
             self.held_requests += result.requests.len();
             self.with_requests.push_back(position);
         }
-        self.slots[position].result = Some(Arc::new(result.clone()));
+        self.results.insert(position, Arc::new(result.clone()));
         while self.held_requests > MAX_REQUESTS && self.with_requests.len() > 1 {
             let Some(oldest) = self.with_requests.pop_front() else {
                 return;
             };
-            if let Some(held) = &mut self.slots[oldest].result {
+            if let Some(held) = self.results.get_mut(&oldest) {
                 let held = Arc::make_mut(held);
                 self.held_requests -= held.requests.len();
                 held.requests = Vec::new();
@@ -351,16 +354,17 @@ impl RunState {
         }
     }
 
-    fn tell_of(&mut self, result: &CellResult, state: &CellState, now: Timestamp) {
+    fn tell_of(&mut self, result: &CellResult, state: CellState, now: Timestamp) {
         let figure = match result.throughput_tps() {
             Some(tps) => format!("{tps:.1} tokens/s"),
             None => state.text(),
         };
         let (level, why) = match (state, &result.error) {
             (CellState::Failed(_), Some(error)) => (NoticeLevel::Problem, format!(": {error}")),
-            (CellState::Invalid(reason), _) => {
-                (NoticeLevel::Warning, format!(", invalid: {reason}"))
-            }
+            (CellState::Invalid(reason), _) => (
+                NoticeLevel::Warning,
+                format!(", invalid: {}", reason.text()),
+            ),
             _ => (NoticeLevel::Info, String::new()),
         };
         self.app_line(now, level, &format!("{}: {figure}{why}", result.cell));
@@ -397,7 +401,7 @@ impl RunState {
         self.heard(times.total_s);
         if let Some(position) = self.running.take() {
             // Cut short by the end of the run: a resume repeats it.
-            self.slots[position].state = None;
+            self.board.set(position, CellState::Waiting, None);
         }
         if let Some(last) = self.spans.last_mut() {
             last.end_s.get_or_insert(times.total_s);

@@ -1,23 +1,68 @@
-//! One cell of a board: its state in a word, and its figures.
+//! What has become of a cell, in a word.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Layer;
+use super::{Board, Layer};
 use crate::engine::event::CellStatus;
 use crate::measure::figures::FlagKind;
 use crate::store::row::CellRow;
 
 /// What has become of a cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellState {
     Waiting,
     Running,
     Done,
-    /// Measured, but the figure must not be used; the reason in a few words.
-    Invalid(String),
-    /// Not measured; a word that says why.
-    Failed(String),
+    /// Measured, but the figure must not be used.
+    Invalid(Why),
+    /// Not measured.
+    Failed(Why),
     Skipped,
+}
+
+/// A reason in a few words, which fit into a cell of a heatmap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    NotValid,
+    FlagsNotApplied,
+    TooManyErrors,
+    ServerDied,
+    Memory,
+    NoMlx,
+    Arguments,
+    Model,
+    Stuck,
+    Died,
+    Timeout,
+    NoAnswer,
+    Nginx,
+    Port,
+    Errors,
+    Error,
+}
+
+impl Why {
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotValid => "not valid",
+            Self::FlagsNotApplied => "flags not applied",
+            Self::TooManyErrors => "too many errors",
+            Self::ServerDied => "server died",
+            Self::Memory => "memory",
+            Self::NoMlx => "no MLX",
+            Self::Arguments => "arguments",
+            Self::Model => "model",
+            Self::Stuck => "stuck",
+            Self::Died => "died",
+            Self::Timeout => "timeout",
+            Self::NoAnswer => "no answer",
+            Self::Nginx => "nginx",
+            Self::Port => "port",
+            Self::Errors => "errors",
+            Self::Error => "error",
+        }
+    }
 }
 
 impl CellState {
@@ -31,23 +76,31 @@ impl CellState {
     }
 
     /// "done", "failed: timeout".
-    pub fn text(&self) -> String {
-        match self {
-            Self::Waiting => "waiting".to_owned(),
-            Self::Running => "running".to_owned(),
-            Self::Done => "done".to_owned(),
-            Self::Invalid(reason) => format!("invalid: {reason}"),
-            Self::Failed(word) => format!("failed: {word}"),
-            Self::Skipped => "skipped".to_owned(),
+    pub fn text(self) -> String {
+        match self.words() {
+            (word, "") => word.to_owned(),
+            (word, why) => format!("{word}: {why}"),
         }
     }
 
-    pub fn is_over(&self) -> bool {
+    /// The parts of its text; their order is the order of the texts.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Waiting => ("waiting", ""),
+            Self::Running => ("running", ""),
+            Self::Done => ("done", ""),
+            Self::Invalid(why) => ("invalid", why.text()),
+            Self::Failed(why) => ("failed", why.text()),
+            Self::Skipped => ("skipped", ""),
+        }
+    }
+
+    pub fn is_over(self) -> bool {
         !matches!(self, Self::Waiting | Self::Running)
     }
 
     /// Which of several repeats speaks for all: the one that runs, else the best ending.
-    pub(super) fn rank(&self) -> u8 {
+    pub(super) fn rank(self) -> u8 {
         match self {
             Self::Running => 0,
             Self::Done => 1,
@@ -59,82 +112,80 @@ impl CellState {
     }
 }
 
-fn reason(row: &CellRow) -> String {
-    let words = row
-        .flag_kinds()
+fn reason(row: &CellRow) -> Why {
+    row.flag_kinds()
         .into_iter()
         .find(|kind| kind.invalidates())
-        .map_or("not valid", |kind| match kind {
-            FlagKind::FlagsNotApplied => "flags not applied",
-            FlagKind::TooManyErrors => "too many errors",
-            FlagKind::ServerNotAlive => "server died",
-            _ => "not valid",
-        });
-    words.to_owned()
+        .map_or(Why::NotValid, |kind| match kind {
+            FlagKind::FlagsNotApplied => Why::FlagsNotApplied,
+            FlagKind::TooManyErrors => Why::TooManyErrors,
+            FlagKind::ServerNotAlive => Why::ServerDied,
+            _ => Why::NotValid,
+        })
 }
 
-/// Parts of the engine's error texts, each with the word that fits into a cell of a heatmap.
-const WORDS: [(&str, &str); 12] = [
-    ("out of memory", "memory"),
-    ("has no mlx_lm", "no MLX"),
-    ("refused its arguments", "arguments"),
-    ("could not load the model", "model"),
-    ("wedged", "stuck"),
-    ("thread died", "died"),
-    ("the server ended", "died"),
-    ("opened no port", "timeout"),
-    ("did not answer within", "timeout"),
-    ("does not answer", "no answer"),
-    ("nginx could not", "nginx"),
-    ("port ", "port"),
+/// Parts of the engine's error texts.
+const WORDS: [(&str, Why); 12] = [
+    ("out of memory", Why::Memory),
+    ("has no mlx_lm", Why::NoMlx),
+    ("refused its arguments", Why::Arguments),
+    ("could not load the model", Why::Model),
+    ("wedged", Why::Stuck),
+    ("thread died", Why::Died),
+    ("the server ended", Why::Died),
+    ("opened no port", Why::Timeout),
+    ("did not answer within", Why::Timeout),
+    ("does not answer", Why::NoAnswer),
+    ("nginx could not", Why::Nginx),
+    ("port ", Why::Port),
 ];
 
-fn word(row: &CellRow) -> String {
+fn word(row: &CellRow) -> Why {
     let error = row.error.as_deref().unwrap_or_default();
     let lower = error.to_lowercase();
     let known = WORDS.iter().find(|(part, _)| lower.contains(part));
-    let word = match known {
-        Some((_, word)) => word,
-        None if error.is_empty() && row.errors > 0 => "errors",
-        None => "error",
-    };
-    word.to_owned()
+    match known {
+        Some((_, word)) => *word,
+        None if error.is_empty() && row.errors > 0 => Why::Errors,
+        None => Why::Error,
+    }
 }
 
-/// A cell with its place in the grid.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// Position in the plan, from 0; 0 throughout in files of other labs.
-    pub cell: u32,
-    pub state: CellState,
-    /// `None` until the cell has ended.
-    pub row: Option<Arc<CellRow>>,
-    /// Position of its value in each of the board's dimensions.
-    places: Vec<u32>,
+/// A cell of a board.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    board: &'a Board,
+    position: usize,
 }
 
-impl Entry {
-    pub(super) fn new(cell: u32, state: CellState, row: Option<Arc<CellRow>>) -> Self {
-        Self {
-            cell,
-            state,
-            row,
-            places: Vec::new(),
-        }
+impl<'a> Entry<'a> {
+    /// The board must have that position.
+    pub(super) fn at(board: &'a Board, position: usize) -> Self {
+        Self { board, position }
     }
 
-    /// Known only once all cells are.
-    pub(super) fn set_places(&mut self, places: Vec<u32>) {
-        self.places = places;
+    pub fn state(&self) -> CellState {
+        self.board.states[self.position]
     }
 
-    pub(super) fn places(&self) -> &[u32] {
-        &self.places
+    /// `None` until the cell has ended. Of a long file, it is read from the file's text.
+    pub fn row(&self) -> Option<Cow<'a, CellRow>> {
+        self.board.rows.get(self.position)
+    }
+
+    /// The row, to be kept.
+    pub fn shared_row(&self) -> Option<Arc<CellRow>> {
+        self.board.rows.shared(self.position)
+    }
+
+    /// Whether the cell has a row: it has ended.
+    pub fn has_row(&self) -> bool {
+        self.board.rows.has(self.position)
     }
 
     /// This cell's figure of `layer`, in the layer's unit.
     pub fn value(&self, layer: Layer) -> Option<f64> {
-        self.row.as_deref().and_then(|row| layer.value(row))
+        self.board.value(self.position, layer)
     }
 }
 
@@ -152,28 +203,28 @@ mod tests {
                     how: "signal 9".to_owned(),
                     why: None,
                 },
-                "died",
+                Why::Died,
             ),
             (
                 EngineError::Died {
                     how: "status 1".to_owned(),
                     why: why(),
                 },
-                "memory",
+                Why::Memory,
             ),
             (
                 EngineError::ReadyTimeout {
                     waited_s: 180.0,
                     why: None,
                 },
-                "timeout",
+                Why::Timeout,
             ),
             (
                 EngineError::BindTimeout {
                     waited_s: 180.0,
                     why: None,
                 },
-                "timeout",
+                Why::Timeout,
             ),
             (
                 EngineError::Wedged {
@@ -181,41 +232,41 @@ mod tests {
                     in_flight: 3,
                     why: None,
                 },
-                "stuck",
+                Why::Stuck,
             ),
-            (EngineError::ThreadDied { why: None }, "died"),
+            (EngineError::ThreadDied { why: None }, Why::Died),
             (
                 EngineError::NotAlive {
                     why: "reset".to_owned(),
                 },
-                "no answer",
+                Why::NoAnswer,
             ),
             (
                 EngineError::NoFreePort {
                     from: 9000,
                     setting: "MLX_SERVER_BASE_PORT",
                 },
-                "port",
+                Why::Port,
             ),
             (
                 EngineError::Model {
                     why: "no config.json".to_owned(),
                 },
-                "model",
+                Why::Model,
             ),
             (
                 EngineError::BadArguments {
                     why: "--x".to_owned(),
                 },
-                "arguments",
+                Why::Arguments,
             ),
             (
                 EngineError::PointFailed {
                     why: EngineError::ThreadDied { why: None }.to_string(),
                 },
-                "died",
+                Why::Died,
             ),
-            (EngineError::Cancelled, "error"),
+            (EngineError::Cancelled, Why::Error),
         ] {
             let row = CellRow {
                 status: Some(CellStatus::Failed),
@@ -224,7 +275,7 @@ mod tests {
             };
             assert_eq!(
                 CellState::of_row(&row),
-                CellState::Failed(expected.to_owned()),
+                CellState::Failed(expected),
                 "{error}"
             );
         }

@@ -81,17 +81,25 @@ impl Layer {
 
 impl Board {
     /// What the valid ones among these entries, which are repeats of each other, show of `layer`.
-    pub fn estimate(&self, members: &[usize], layer: Layer) -> Option<Estimate> {
-        let rows = members
-            .iter()
-            .filter_map(|&member| self.entries.get(member))
-            .filter(|entry| entry.state == CellState::Done)
-            .filter_map(|entry| entry.row.as_deref());
-        let found: Vec<(f64, &CellRow)> = rows
-            .filter_map(|row| Some((layer.value(row)?, row)))
+    pub fn estimate(&self, members: &[u32], layer: Layer) -> Option<Estimate> {
+        let members = members.iter().map(|member| *member as usize);
+        let valid: Vec<(usize, f64)> = members
+            .filter(|&member| self.state(member) == Some(CellState::Done))
+            .filter_map(|member| Some((member, self.value(member, layer)?)))
             .collect();
-        let values: Vec<f64> = found.iter().map(|(value, _)| *value).collect();
-        let within = found.first().and_then(|(_, row)| layer.interval(row));
+        self.of_valid(&valid, layer)
+    }
+
+    /// The same of valid entries with their figures.
+    pub(super) fn of_valid(&self, valid: &[(usize, f64)], layer: Layer) -> Option<Estimate> {
+        let values: Vec<f64> = valid.iter().map(|(_, value)| *value).collect();
+        let within = match valid {
+            // Of a long file each row would be read for it, and no chart could show so many.
+            [(entry, _)] if self.len() <= MOST_BOUNDS => self
+                .entry(*entry)
+                .and_then(|entry| layer.interval(&*entry.row()?)),
+            _ => None,
+        };
         Some(Estimate {
             mean: crate::measure::stats::mean(&values)?,
             repeats: u32::try_from(values.len()).unwrap_or(u32::MAX),
@@ -100,10 +108,11 @@ impl Board {
     }
 }
 
+/// Of boards with more cells, those that were measured once have no interval here.
+const MOST_BOUNDS: usize = 20_000;
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::engine::event::CellStatus;
 
@@ -134,12 +143,12 @@ mod tests {
 
     #[test]
     fn one_repeat_stands_on_its_window_and_several_on_each_other() {
-        let rows = [100.0, 104.0, 102.0].map(|tps| Arc::new(row((tps - 99.0) as u32, tps)));
-        let board = Board::of_rows(&rows[..1]);
+        let rows = [100.0, 104.0, 102.0].map(|tps| row((tps - 99.0) as u32, tps));
+        let board = Board::of_rows(&rows[..1].iter().cloned().collect());
         let one = board.estimate(&[0], Layer::Throughput).unwrap();
         assert_eq!(one.interval, Interval::new(97.0, 103.0));
         assert_eq!(one.basis(), Basis::OneWindow);
-        let board = Board::of_rows(&rows);
+        let board = Board::of_rows(&rows.into_iter().collect());
         let all = board.estimate(board.repeats(0), Layer::Throughput).unwrap();
         assert!((all.mean - 102.0).abs() < 1e-9);
         assert_eq!(all.interval, interval::over_repeats(&[100.0, 104.0, 102.0]));

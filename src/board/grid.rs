@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::figures::Figures;
 use super::{Board, CellState, Dimension, DimensionValues, Layer, mean};
 
 /// What a heatmap draws.
@@ -18,6 +19,8 @@ pub struct GridView {
     pub groups: Vec<GridGroup>,
     /// Least and greatest figure of the valid cells, over all groups: the ends of the colour bar.
     pub range: Option<(f64, f64)>,
+    /// Numbers of the dimensions across and down.
+    axes: Option<(usize, usize)>,
 }
 
 /// One small multiple.
@@ -34,8 +37,6 @@ pub struct GridCell {
     /// Position in [`Board::entries`] of the cell to select: of several repeats, the first that
     /// has this state.
     pub entry: usize,
-    /// All repeats that are shown here.
-    pub repeats: Vec<usize>,
     pub state: CellState,
     /// Averaged over the repeats with this state; of an invalid cell too. Not of one that runs.
     pub value: Option<f64>,
@@ -43,8 +44,6 @@ pub struct GridCell {
     pub live_tps: Option<f64>,
     /// The run's best combination by throughput, in every layer.
     pub best: bool,
-    /// What a screen reader says and a test looks for.
-    pub name: String,
 }
 
 impl GridView {
@@ -82,6 +81,7 @@ impl Board {
             rows: Vec::new(),
             groups: Vec::new(),
             range: None,
+            axes: None,
         };
         let (Some((x, x_values)), Some((y, y_values))) = (self.dimension(x), self.dimension(y))
         else {
@@ -92,31 +92,51 @@ impl Board {
         }
         view.columns = labels(x_values);
         view.rows = labels(y_values);
-        let rest: Vec<usize> = (0..self.dimensions.len())
+        let repeat = self.dimensions.len() - 1;
+        let rest: Vec<usize> = (0..repeat)
             .filter(|&d| d != x && d != y)
             .filter(|&d| self.dimensions[d].varies())
-            .filter(|&d| self.dimensions[d].dimension != Dimension::Repeat)
             .collect();
+        view.axes = Some((x, y));
+        let figures = self.figures(layer);
         let size = view.columns.len() * view.rows.len();
         let mut groups: BTreeMap<Vec<u32>, Vec<Option<GridCell>>> = BTreeMap::new();
+        let mut key = Vec::new();
         for (number, members) in self.combinations.iter().enumerate() {
-            let places = self.entries[members[0]].places();
-            let key: Vec<u32> = rest.iter().map(|&d| places[d]).collect();
-            let cells = groups.entry(key).or_insert_with(|| vec![None; size]);
-            let at = |places: &[u32]| places[y] as usize * view.columns.len() + places[x] as usize;
-            // Only where repeats are an axis can members of one combination stand apart.
-            let mut by_place: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-            for &member in members {
-                let position = at(self.entries[member].places());
-                by_place.entry(position).or_default().push(member);
-            }
-            for (position, members) in by_place {
-                let cell = self.grid_cell(number, members, layer);
-                if let (Some(value), CellState::Done) = (cell.value, &cell.state) {
+            let Some(&first) = members.first() else {
+                continue;
+            };
+            key.clear();
+            key.extend(rest.iter().map(|&d| self.place(first as usize, d)));
+            let cells = match groups.get_mut(&key) {
+                Some(cells) => cells,
+                None => groups
+                    .entry(key.clone())
+                    .or_insert_with(|| vec![None; size]),
+            };
+            let at = |member: u32| {
+                let place = |dimension| self.place(member as usize, dimension) as usize;
+                place(y) * view.columns.len() + place(x)
+            };
+            let mut put = |position: usize, members: &[u32]| {
+                let cell = self.grid_cell(number, members, &figures);
+                if let (Some(value), CellState::Done) = (cell.value, cell.state) {
                     let (low, high) = view.range.unwrap_or((value, value));
                     view.range = Some((low.min(value), high.max(value)));
                 }
                 cells[position] = Some(cell);
+            };
+            if ![x, y].contains(&repeat) {
+                put(at(first), members);
+                continue;
+            }
+            // Only where repeats are an axis can members of one combination stand apart.
+            let mut by_place: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+            for &member in members {
+                by_place.entry(at(member)).or_default().push(member);
+            }
+            for (position, members) in by_place {
+                put(position, &members);
             }
         }
         view.groups = groups
@@ -137,52 +157,69 @@ impl Board {
         parts.collect::<Vec<_>>().join(" · ")
     }
 
-    fn grid_cell(&self, combination: usize, members: Vec<usize>, layer: Layer) -> GridCell {
-        let rank = |member: &usize| self.entries[*member].state.rank();
-        let entry = members.iter().copied().min_by_key(rank).unwrap_or_default();
-        let state = self.entries[entry].state.clone();
-        let alike: Vec<usize> = members
-            .iter()
-            .copied()
-            .filter(|member| self.entries[*member].state.rank() == state.rank())
-            .collect();
+    /// The repeats that speak for a grid's cell: those that ended as the best of them did.
+    fn alike(&self, members: &[u32], state: CellState) -> impl Iterator<Item = usize> {
+        let members = members.iter().map(|member| *member as usize);
+        members.filter(move |member| self.states[*member].rank() == state.rank())
+    }
+
+    fn grid_cell(&self, combination: usize, members: &[u32], figures: &Figures) -> GridCell {
+        let rank = |member: &u32| self.states[*member as usize].rank();
+        let entry = members.iter().copied().min_by_key(rank).unwrap_or_default() as usize;
+        let state = self.states[entry];
         let value = match state {
             CellState::Running | CellState::Waiting => None,
-            _ => mean(alike.iter().filter_map(|m| self.entries[*m].value(layer))),
+            _ => {
+                let alike = self.alike(members, state);
+                mean(alike.filter_map(|member| figures.get(member)))
+            }
         };
         let best = self
             .best
             .is_some_and(|(best, _)| best == combination && state == CellState::Done);
-        let name = self.name(entry, &members, alike.len(), layer, value, best);
         GridCell {
             entry,
-            repeats: members,
             state,
             value,
             live_tps: None,
             best,
-            name,
         }
     }
 
-    /// "concurrency 8, decode concurrency 32: 354.9 tokens/s, mean of 2 of 3 repeats, best".
-    fn name(
-        &self,
-        entry: usize,
-        members: &[usize],
-        averaged: usize,
-        layer: Layer,
-        value: Option<f64>,
-        best: bool,
-    ) -> String {
-        let found = &self.entries[entry];
+    /// All repeats that a grid's cell shows, by position in [`Board::entries`].
+    pub fn repeats_in(&self, view: &GridView, cell: &GridCell) -> Vec<u32> {
+        let members = self.repeats(cell.entry).iter().copied();
+        let Some((x, y)) = view.axes else {
+            return members.collect();
+        };
+        let place = |member, dimension| self.place(member, dimension);
+        let here = |member: &u32| {
+            [x, y]
+                .iter()
+                .all(|&d| place(*member as usize, d) == place(cell.entry, d))
+        };
+        members.filter(here).collect()
+    }
+
+    /// What a screen reader says of a grid's cell: "concurrency 8, decode concurrency 32: 354.9
+    /// tokens/s, mean of 2 of 3 repeats, best".
+    pub fn cell_name(&self, view: &GridView, cell: &GridCell) -> String {
+        let members = self.repeats_in(view, cell);
+        let averaged = self.alike(&members, cell.state).count();
+        let GridCell {
+            entry,
+            state,
+            value,
+            best,
+            ..
+        } = *cell;
         let mut parts = Vec::new();
-        if found.state != CellState::Done {
-            parts.push(found.state.text());
+        if state != CellState::Done {
+            parts.push(state.text());
         }
         match value {
-            Some(value) => parts.push(layer.with_unit(value)),
-            None if found.state == CellState::Done => parts.push("not measured".to_owned()),
+            Some(value) => parts.push(view.layer.with_unit(value)),
+            None if state == CellState::Done => parts.push("not measured".to_owned()),
             None => {}
         }
         if members.len() > 1 {

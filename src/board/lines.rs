@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::figures::Figures;
 use super::{Board, CellState, Dimension, Estimate, Layer, mean};
 
 /// What a line chart draws.
@@ -47,18 +48,22 @@ impl Board {
             return view;
         };
         view.ticks = values.values.iter().map(ToString::to_string).collect();
-        let rest: Vec<usize> = (0..self.dimensions.len())
+        let rest: Vec<usize> = (0..self.dimensions.len() - 1)
             .filter(|&d| d != x && self.dimensions[d].varies())
-            .filter(|&d| self.dimensions[d].dimension != Dimension::Repeat)
             .collect();
+        let figures = self.figures(layer);
         let mut lines: BTreeMap<Vec<u32>, BTreeMap<usize, LinePoint>> = BTreeMap::new();
-        for members in &self.combinations {
-            let places = self.entries[members[0]].places();
-            let key: Vec<u32> = rest.iter().map(|&d| places[d]).collect();
+        for members in self.combinations.iter() {
+            let Some(&first) = members.first() else {
+                continue;
+            };
+            let place = |dimension| self.place(first as usize, dimension);
+            let key: Vec<u32> = rest.iter().map(|&d| place(d)).collect();
             let points = lines.entry(key).or_default();
-            let estimate = self.estimate(members, layer);
-            if let Some((estimate, (entry, _))) = estimate.zip(self.valid_figure(members, layer)) {
-                let tick = places[x] as usize;
+            let valid = self.valid(members, &figures);
+            let entry = valid.first().map(|(entry, _)| *entry);
+            if let Some((entry, estimate)) = entry.zip(self.of_valid(&valid, layer)) {
+                let tick = place(x) as usize;
                 points.insert(
                     tick,
                     LinePoint {
@@ -81,14 +86,19 @@ impl Board {
     }
 
     /// The first valid repeat, and the mean figure over all valid ones.
-    pub(super) fn valid_figure(&self, members: &[usize], layer: Layer) -> Option<(usize, f64)> {
-        let valid: Vec<(usize, f64)> = members
-            .iter()
-            .filter(|&&member| self.entries[member].state == CellState::Done)
-            .filter_map(|&member| Some((member, self.entries[member].value(layer)?)))
-            .collect();
+    pub(super) fn valid_figure(&self, members: &[u32], figures: &Figures) -> Option<(usize, f64)> {
+        let valid = self.valid(members, figures);
         let (entry, _) = *valid.first()?;
         Some((entry, mean(valid.iter().map(|(_, value)| *value))?))
+    }
+
+    /// The valid ones among these repeats, with their figures.
+    fn valid(&self, members: &[u32], figures: &Figures) -> Vec<(usize, f64)> {
+        let members = members.iter().map(|member| *member as usize);
+        members
+            .filter(|&member| self.states[member] == CellState::Done)
+            .filter_map(|member| Some((member, figures.get(member)?)))
+            .collect()
     }
 }
 

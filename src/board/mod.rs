@@ -6,31 +6,40 @@
 //! LoadedRun (rows, plan if any) ──▶ Board::of_run  ──┴▶ entries ──▶ grid(x, y, layer) ──▶ GridView
 //! ```
 
+mod combinations;
 mod coordinate;
 mod entry;
 mod estimate;
+mod figures;
+mod gathered;
 mod grid;
 mod layer;
 mod lines;
 mod pareto;
+mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use combinations::Combinations;
 pub use coordinate::{Coordinate, Dimension};
-pub use entry::{CellState, Entry};
+pub use entry::{CellState, Entry, Why};
 pub use estimate::Estimate;
+use figures::Figures;
+use gathered::Gathered;
 pub use grid::{GridCell, GridGroup, GridView};
 pub use layer::Layer;
 pub use lines::{LinePoint, LinesView, RunLine};
 pub use pareto::{ParetoPoint, ParetoView};
-use strum::IntoEnumIterator as _;
+pub use rows::EntryRows;
 
 use crate::plan::{Axis, Cell};
-use crate::store::library::LoadedRun;
+use crate::store::library::{LoadedRun, Rows};
 use crate::store::row::CellRow;
+use crate::store::threads::in_ranges;
 
 /// A dimension with every value that it takes in this run, in ascending order.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,25 +63,20 @@ pub struct Best {
     pub throughput_tps: f64,
 }
 
-/// All cells of a run.
+/// All cells of a run. Of a long file it holds twenty-odd bytes a cell: what a cell was measured to
+/// be, but for its throughput, is read from the file's text when it is asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
+    /// The repeat is the last.
     dimensions: Vec<DimensionValues>,
-    entries: Vec<Entry>,
-    /// Positions of the entries that differ in nothing but their repeat, in order of appearance.
-    combinations: Vec<Vec<usize>>,
+    combinations: Combinations,
+    /// Per entry, the place of its repeat.
+    repeats: Vec<u32>,
+    states: Vec<CellState>,
+    throughput: Figures,
+    rows: EntryRows,
     layers: Vec<Layer>,
     best: Option<(usize, Best)>,
-}
-
-/// A cell before its place in the grid is known.
-struct Draft {
-    cell: u32,
-    axes: Vec<(Axis, Coordinate)>,
-    /// `None` where the file does not count repeats.
-    repeat: Option<u32>,
-    state: CellState,
-    row: Option<Arc<CellRow>>,
 }
 
 impl Board {
@@ -82,29 +86,36 @@ impl Board {
         cells: &[Cell],
         mut found: impl FnMut(usize) -> (CellState, Option<Arc<CellRow>>),
     ) -> Self {
-        let drafts = cells.iter().enumerate().map(|(position, cell)| {
+        let mut gathered = Gathered::default();
+        let mut rows = Vec::with_capacity(cells.len());
+        for (position, cell) in cells.iter().enumerate() {
             let (state, row) = found(position);
-            Draft {
-                cell: cell.index,
-                axes: coordinate::of_cell(cell),
-                repeat: Some(cell.repeat),
-                state,
-                row,
-            }
-        });
-        Self::of(drafts)
+            let axes = coordinate::of_cell(cell);
+            gathered.push(axes, cell.repeat, state, row.as_deref());
+            rows.push(row);
+        }
+        Self::of(gathered, EntryRows::Live(rows))
     }
 
     /// The rows of a file without a plan. Rows that repeat a combination are its repeats.
-    pub fn of_rows(rows: &[Arc<CellRow>]) -> Self {
-        let drafts = rows.iter().map(|row| Draft {
-            cell: row.cell,
-            axes: coordinate::of_row(row),
-            repeat: Some(row.repeat).filter(|&repeat| repeat > 0),
-            state: CellState::of_row(row),
-            row: Some(Arc::clone(row)),
+    pub fn of_rows(rows: &Rows) -> Self {
+        let parts = in_ranges(rows.len(), |range| {
+            let mut gathered = Gathered::default();
+            gathered.reserve(range.len());
+            for row in rows.range(range) {
+                let state = CellState::of_row(&row);
+                let axes = coordinate::of_row(&row);
+                gathered.push(axes, row.repeat, state, Some(&*row));
+            }
+            gathered
         });
-        Self::of(drafts)
+        let mut parts = parts.into_iter();
+        let mut gathered = parts.next().unwrap_or_default();
+        gathered.reserve(rows.len() - gathered.states.len());
+        parts.for_each(|part| gathered.append(part));
+        let rows = rows.clone();
+        let numbers = None;
+        Self::of(gathered, EntryRows::File { rows, numbers })
     }
 
     /// A run from disk: every cell of its plan, or the rows alone where there is no plan or the
@@ -115,104 +126,132 @@ impl Board {
             return Self::of_rows(rows);
         };
         let cells = &metadata.plan.cells;
-        let mut by_cell: HashMap<u32, &Arc<CellRow>> = HashMap::new();
-        for row in rows {
-            by_cell.entry(row.cell).or_insert(row);
-        }
-        let matched = cells
-            .iter()
-            .filter(|cell| {
-                by_cell
-                    .get(&cell.index)
-                    .is_some_and(|row| row.belongs_to(cell))
+        let positions = cells.iter().enumerate();
+        let positions: HashMap<u32, usize> = positions.map(|(p, cell)| (cell.index, p)).collect();
+        // Each row's number in the plan, and its position there if it is that cell's.
+        let found = in_ranges(rows.len(), |range| {
+            let rows = rows.range(range);
+            rows.map(|row| {
+                let position = positions.get(&row.cell).copied();
+                let its = |position: &usize| row.belongs_to(&cells[*position]);
+                (row.cell, position.filter(its), CellState::of_row(&row))
             })
-            .count();
-        if matched < by_cell.len() {
-            return Self::of_rows(rows);
-        }
-        Self::of_plan(cells, |position| {
-            match by_cell.get(&cells[position].index) {
-                Some(row) => (CellState::of_row(row), Some(Arc::clone(row))),
-                None => (CellState::Waiting, None),
+            .collect::<Vec<_>>()
+        });
+        let mut first_of: HashMap<u32, usize> = HashMap::new();
+        let mut numbers = vec![None; cells.len()];
+        let mut states = vec![CellState::Waiting; cells.len()];
+        for (number, (cell, position, state)) in found.into_iter().flatten().enumerate() {
+            if first_of.insert(cell, number).is_some() {
+                continue;
             }
-        })
+            let Some(position) = position else {
+                return Self::of_rows(rows);
+            };
+            numbers[position] = Some(number as u32);
+            states[position] = state;
+        }
+        let mut gathered = Gathered::default();
+        for ((cell, number), state) in cells.iter().zip(&numbers).zip(states) {
+            let row = number.and_then(|number| rows.get(number as usize));
+            let axes = coordinate::of_cell(cell);
+            gathered.push(axes, cell.repeat, state, row.as_deref());
+        }
+        let rows = rows.clone();
+        let numbers = Some(Arc::new(numbers));
+        Self::of(gathered, EntryRows::File { rows, numbers })
     }
 
-    fn of(drafts: impl Iterator<Item = Draft>) -> Self {
-        let mut gathered = coordinate::Gathered::default();
-        let mut entries: Vec<Entry> = Vec::with_capacity(drafts.size_hint().0);
-        let mut told: Vec<Option<u32>> = Vec::with_capacity(drafts.size_hint().0);
-        for draft in drafts {
-            gathered.push(draft.axes);
-            told.push(draft.repeat);
-            entries.push(Entry::new(draft.cell, draft.state, draft.row));
-        }
-        let (mut dimensions, places) = gathered.finish();
-        let mut combination_of: HashMap<Vec<u32>, usize> = HashMap::new();
-        let mut combinations: Vec<Vec<usize>> = Vec::new();
-        let mut repeats: Vec<u32> = Vec::with_capacity(entries.len());
-        for (position, (told, place)) in told.iter().zip(&places).enumerate() {
-            let combination = if let Some(&known) = combination_of.get(place.as_slice()) {
-                known
-            } else {
-                combination_of.insert(place.clone(), combinations.len());
-                combinations.push(Vec::new());
-                combinations.len() - 1
-            };
-            combinations[combination].push(position);
-            let counted = combinations[combination].len() as u32;
-            repeats.push(told.unwrap_or(counted));
-        }
-        let mut repeat_values = repeats.clone();
-        repeat_values.sort_unstable();
-        repeat_values.dedup();
-        for ((entry, mut place), repeat) in entries.iter_mut().zip(places).zip(&repeats) {
-            let (Ok(at) | Err(at)) = repeat_values.binary_search(repeat);
-            place.push(at as u32);
-            entry.set_places(place);
+    fn of(mut gathered: Gathered, rows: EntryRows) -> Self {
+        let layers = gathered.layers();
+        let (mut dimensions, places) = gathered.places();
+        let Gathered {
+            combination_of,
+            mut repeats,
+            states,
+            throughput,
+            ..
+        } = gathered;
+        let combinations = Combinations::new(combination_of, places, dimensions.len());
+        combinations.count_repeats(&mut repeats);
+        let mut values = repeats.clone();
+        values.sort_unstable();
+        values.dedup();
+        for repeat in &mut repeats {
+            let (Ok(place) | Err(place)) = values.binary_search(repeat);
+            *repeat = place as u32;
         }
         let number = |repeat: u32| Coordinate::Number(u64::from(repeat));
         dimensions.push(DimensionValues {
             dimension: Dimension::Repeat,
-            values: repeat_values.into_iter().map(number).collect(),
+            values: values.into_iter().map(number).collect(),
         });
         let mut board = Self {
-            layers: layers(&entries),
             dimensions,
-            entries,
             combinations,
+            repeats,
+            states,
+            throughput,
+            rows,
+            layers,
             best: None,
         };
         board.best = board.find_best();
         board
     }
 
+    /// A cell of a live run has come to another state, and has its row once it has ended. The board
+    /// is then as if it had been made anew.
+    pub fn set(&mut self, entry: usize, state: CellState, row: Option<Arc<CellRow>>) {
+        let EntryRows::Live(rows) = &mut self.rows else {
+            return;
+        };
+        if entry >= rows.len() {
+            return;
+        }
+        let throughput = row.as_deref().and_then(|row| Layer::Throughput.value(row));
+        let mut seen = Gathered::default();
+        let before = std::mem::replace(&mut rows[entry], row);
+        if before.is_some() {
+            // What only it had is no more.
+            rows.iter().flatten().for_each(|row| seen.add_layers(row));
+        } else {
+            self.layers.iter().for_each(|layer| seen.add_layer(*layer));
+            rows[entry].iter().for_each(|row| seen.add_layers(row));
+        }
+        self.layers = seen.layers();
+        self.states[entry] = state;
+        self.throughput.set(entry, throughput);
+        self.best = self.find_best();
+    }
+
     fn find_best(&self) -> Option<(usize, Best)> {
         let mut best: Option<(usize, Best)> = None;
+        let tps = |member: u32| self.throughput.get(member as usize);
         for (number, members) in self.combinations.iter().enumerate() {
             let valid = || {
-                members
-                    .iter()
-                    .filter(|&&member| self.entries[member].state == CellState::Done)
+                let members = members.iter().copied();
+                members.filter(|&member| self.states[member as usize] == CellState::Done)
             };
-            let tps = |member: usize| self.entries[member].value(Layer::Throughput);
-            let Some(mean) = mean(valid().filter_map(|&member| tps(member))) else {
+            let Some(mean) = mean(valid().filter_map(tps)) else {
                 continue;
             };
             if mean <= 0.0 || best.is_some_and(|(_, best)| best.throughput_tps >= mean) {
                 continue;
             }
-            let fastest = valid().copied().max_by(|&a, &b| {
+            let fastest = valid().max_by(|&a, &b| {
                 tps(a)
                     .partial_cmp(&tps(b))
                     .unwrap_or(std::cmp::Ordering::Equal)
             });
             if let Some(entry) = fastest {
+                let entry = entry as usize;
+                let throughput_tps = mean;
                 best = Some((
                     number,
                     Best {
                         entry,
-                        throughput_tps: mean,
+                        throughput_tps,
                     },
                 ));
             }
@@ -221,17 +260,78 @@ impl Board {
     }
 
     /// In the plan's order, or the file's.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        (0..self.len()).map(|position| Entry::at(self, position))
+    }
+
+    pub fn entry(&self, position: usize) -> Option<Entry<'_>> {
+        (position < self.len()).then(|| Entry::at(self, position))
+    }
+
+    pub fn state(&self, entry: usize) -> Option<CellState> {
+        self.states.get(entry).copied()
+    }
+
+    /// Where the entries' rows come from.
+    pub fn rows(&self) -> &EntryRows {
+        &self.rows
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.states.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.states.is_empty()
     }
 
-    /// Positions in [`Board::entries`] of those that differ in nothing but their repeat.
-    pub fn combinations(&self) -> &[Vec<usize>] {
-        &self.combinations
+    /// Of each combination, the positions in [`Board::entries`] of those that differ in nothing but
+    /// their repeat; in order of appearance.
+    pub fn combinations(&self) -> impl Iterator<Item = &[u32]> {
+        self.combinations.iter()
+    }
+
+    /// An entry's figure of `layer`, in the layer's unit.
+    pub fn value(&self, entry: usize, layer: Layer) -> Option<f64> {
+        match layer {
+            Layer::Throughput => self.throughput.get(entry),
+            _ => layer.value(&*self.rows.get(entry)?),
+        }
+    }
+
+    /// Each entry's figure of `layer`; of a long file, cheaper than asking for each.
+    pub fn values(&self, layer: Layer) -> Vec<Option<f64>> {
+        let figures = self.figures(layer);
+        (0..self.len()).map(|entry| figures.get(entry)).collect()
+    }
+
+    /// All entries' figures of `layer`.
+    fn figures(&self, layer: Layer) -> Cow<'_, Figures> {
+        if layer == Layer::Throughput {
+            return Cow::Borrowed(&self.throughput);
+        }
+        if !self.layers.contains(&layer) {
+            return Cow::Owned(self.states.iter().map(|_| None).collect());
+        }
+        let parts = in_ranges(self.len(), |range| {
+            let figures = range.map(|entry| self.value(entry, layer));
+            figures.collect::<Figures>()
+        });
+        let mut all = Figures::default();
+        all.reserve_exact(self.len());
+        for part in &parts {
+            all.extend(part);
+        }
+        Cow::Owned(all)
+    }
+
+    /// Where an entry stands on the dimension of that number.
+    fn place(&self, entry: usize, dimension: usize) -> u32 {
+        match self.combinations.places(entry).get(dimension) {
+            Some(place) => *place,
+            None => self.repeats[entry],
+        }
     }
 
     /// Those that vary first, else in the order in which axes are shown.
@@ -264,8 +364,8 @@ impl Board {
     /// Where `entry` stands on `dimension`; `None` where the run has no such dimension.
     pub fn coordinate(&self, entry: usize, dimension: &Dimension) -> Option<&Coordinate> {
         let (number, values) = self.dimension(dimension)?;
-        let place = *self.entries.get(entry)?.places().get(number)?;
-        values.values.get(place as usize)
+        self.entry(entry)?;
+        values.values.get(self.place(entry, number) as usize)
     }
 
     fn dimension(&self, dimension: &Dimension) -> Option<(usize, &DimensionValues)> {
@@ -280,11 +380,8 @@ impl Board {
     }
 
     /// All repeats of an entry's combination, itself among them.
-    pub fn repeats(&self, entry: usize) -> &[usize] {
-        let mut combinations = self.combinations.iter();
-        combinations
-            .find(|members| members.contains(&entry))
-            .map_or(&[], Vec::as_slice)
+    pub fn repeats(&self, entry: usize) -> &[u32] {
+        self.combinations.members_of(entry)
     }
 
     /// Layers of which at least one cell has a figure, in their own order.
@@ -304,9 +401,9 @@ impl Board {
     }
 
     fn described(&self, entry: usize, with_repeat: bool) -> String {
-        let Some(found) = self.entries.get(entry) else {
+        if entry >= self.len() {
             return String::new();
-        };
+        }
         let is_repeat = |values: &DimensionValues| values.dimension == Dimension::Repeat;
         let any_varies = self.dimensions.iter().any(|v| v.varies() && !is_repeat(v));
         let shown = |values: &DimensionValues| {
@@ -316,11 +413,13 @@ impl Board {
                 values.varies() || !any_varies
             }
         };
-        self.dimensions
-            .iter()
-            .zip(found.places())
-            .filter(|(values, _)| shown(values))
-            .map(|(values, place)| values.dimension.with(&values.values[*place as usize]))
+        let dimensions = self.dimensions.iter().enumerate();
+        dimensions
+            .filter(|(_, values)| shown(values))
+            .map(|(number, values)| {
+                let place = self.place(entry, number) as usize;
+                values.dimension.with(&values.values[place])
+            })
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -372,18 +471,6 @@ impl Board {
         let y = pick(&DOWN, Some(&x)).unwrap_or(Dimension::Repeat);
         Some((x, y))
     }
-}
-
-/// Found in one pass: rows lie scattered in memory, and a long file has many.
-fn layers(entries: &[Entry]) -> Vec<Layer> {
-    let mut missing: Vec<Layer> = Layer::iter().collect();
-    for entry in entries {
-        missing.retain(|layer| entry.value(*layer).is_none());
-        if missing.is_empty() {
-            break;
-        }
-    }
-    Layer::iter().filter(|l| !missing.contains(l)).collect()
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

@@ -26,12 +26,13 @@ pub struct ParetoPoint {
 impl Board {
     /// Each valid combination's throughput against its `latency`.
     pub fn pareto(&self, latency: Layer) -> ParetoView {
+        let latencies = self.figures(latency);
         let mut points: Vec<ParetoPoint> = self
             .combinations
             .iter()
             .filter_map(|members| {
-                let (entry, throughput_tps) = self.valid_figure(members, Layer::Throughput)?;
-                let (_, latency) = self.valid_figure(members, latency)?;
+                let (entry, throughput_tps) = self.valid_figure(members, &self.throughput)?;
+                let (_, latency) = self.valid_figure(members, &latencies)?;
                 Some(ParetoPoint {
                     latency,
                     throughput_tps,
@@ -61,27 +62,24 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::engine::event::CellStatus;
+    use crate::store::library::Rows;
     use crate::store::row::CellRow;
 
     fn board(figures: &[(f64, f64)]) -> Board {
-        let rows: Vec<Arc<CellRow>> = figures
+        let rows: Rows = figures
             .iter()
             .enumerate()
-            .map(|(position, &(ttft_s, tps))| {
-                Arc::new(CellRow {
-                    concurrency: position as u32 + 1,
-                    cell: position as u32,
-                    status: Some(CellStatus::Ok),
-                    throughput_tps: tps,
-                    ttft_p50_s: Some(ttft_s),
-                    ..CellRow::default()
-                })
+            .map(|(position, &(ttft_s, tps))| CellRow {
+                concurrency: position as u32 + 1,
+                cell: position as u32,
+                status: Some(CellStatus::Ok),
+                throughput_tps: tps,
+                ttft_p50_s: Some(ttft_s),
+                ..CellRow::default()
             })
             .collect();
         Board::of_rows(&rows)

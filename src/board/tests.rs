@@ -1,6 +1,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::engine::event::CellStatus;
 use crate::plan::{FlagValue, LoadPoint, ServerPoint};
@@ -89,7 +91,7 @@ fn a_plan_with_nothing_measured_waits_and_names_what_varies() {
     assert_eq!((view.range, board.best()), (None, None));
     let found = view.cell(1, 2, 1).expect("the plan has this cell");
     assert_eq!(
-        found.name,
+        board.cell_name(&view, found),
         "instances 2, decode concurrency 32, concurrency 16: waiting"
     );
     assert_eq!(
@@ -130,14 +132,17 @@ fn repeats_are_averaged_over_the_valid_ones_and_the_best_is_starred() {
     assert_eq!(view.groups[0].heading, "");
     let one = view.cell(0, 0, 0).expect("measured");
     assert_eq!(one.value, Some(110.0));
-    assert_eq!(one.repeats, [0, 1, 2]);
-    assert_eq!(one.name, "concurrency 1: 110.0 tokens/s, mean of 3 repeats");
+    assert_eq!(board.repeats_in(&view, one), [0, 1, 2]);
+    assert_eq!(
+        board.cell_name(&view, one),
+        "concurrency 1: 110.0 tokens/s, mean of 3 repeats"
+    );
     let eight = view.cell(0, 1, 0).expect("measured");
     assert!(eight.best && !one.best);
     assert_eq!(eight.state, CellState::Done);
     assert_eq!(eight.value, Some(900.0));
     assert_eq!(
-        eight.name,
+        board.cell_name(&view, eight),
         "concurrency 8: 900.0 tokens/s, 1 of 3 repeats, best"
     );
     assert_eq!(view.range, Some((110.0, 900.0)));
@@ -157,7 +162,7 @@ fn repeats_are_averaged_over_the_valid_ones_and_the_best_is_starred() {
     assert_eq!(apart.rows, ["1", "2", "3"]);
     let invalid = apart.cell(0, 1, 0).expect("measured");
     assert_eq!(
-        invalid.name,
+        board.cell_name(&apart, invalid),
         "concurrency 8, repeat 1: invalid: too many errors, 500.0 tokens/s"
     );
     assert_eq!(invalid.value, Some(500.0));
@@ -255,7 +260,7 @@ fn the_python_labs_sweep_is_a_grid_of_its_four_axes() {
     assert_eq!(view.range, Some((343.1, 2672.7)));
     let best = view.cell(0, 4, 1).expect("measured");
     assert_eq!(
-        best.name,
+        board.cell_name(&view, best),
         "instances 2, concurrency 256: 2,672.7 tokens/s, best"
     );
     let names: Vec<&str> = board.layers().iter().map(|layer| layer.name()).collect();
@@ -279,7 +284,7 @@ fn its_round_robin_sweep_has_two_axes() {
 #[test]
 fn rows_of_one_combination_are_its_repeats_and_a_dead_server_has_no_figure() {
     let board = fixture("full_sweep_server_killed.csv");
-    let states: Vec<String> = board.entries().iter().map(|e| e.state.text()).collect();
+    let states: Vec<String> = board.entries().map(|e| e.state().text()).collect();
     assert_eq!(states, ["done", "failed: errors", "failed: errors"]);
     let view = board.grid(
         &axis(Axis::Concurrency),
@@ -287,11 +292,14 @@ fn rows_of_one_combination_are_its_repeats_and_a_dead_server_has_no_figure() {
         Layer::Throughput,
     );
     let sixteen = view.cell(0, 1, 0).expect("measured");
-    assert_eq!(sixteen.repeats, [0, 1]);
+    assert_eq!(board.repeats_in(&view, sixteen), [0, 1]);
     assert_eq!(sixteen.value, Some(1016.4));
     let failed = view.cell(0, 0, 0).expect("tried");
     assert_eq!(failed.value, None);
-    assert_eq!(failed.name, "concurrency 1, repeat 1: failed: errors");
+    assert_eq!(
+        board.cell_name(&view, failed),
+        "concurrency 1, repeat 1: failed: errors"
+    );
 }
 
 #[test]
@@ -338,7 +346,7 @@ fn lines_average_repeats_and_leave_gaps_for_what_is_not_valid() {
     let board = Board::of_plan(&cells, |position| {
         let row = measured(&cells[position], tps[position]);
         let state = match position {
-            2 => CellState::Invalid("too many errors".to_owned()),
+            2 => CellState::Invalid(Why::TooManyErrors),
             _ => CellState::Done,
         };
         (state, Some(row))
@@ -362,4 +370,122 @@ fn lines_average_repeats_and_leave_gaps_for_what_is_not_valid() {
             .lines
             .is_empty()
     );
+}
+
+/// What may become of a cell, in the order of the engine's events or not.
+fn ending(cell: &Cell, kind: u8, tps: f64) -> (CellState, Option<Arc<CellRow>>) {
+    let row = |status, flags: Option<&str>| {
+        let row = CellRow {
+            status: Some(status),
+            flags: flags.map(str::to_owned),
+            servers_memory_peak_bytes: (tps > 40.0).then_some(4_000_000_000),
+            ..(*measured(cell, tps)).clone()
+        };
+        (CellState::of_row(&row), Some(Arc::new(row)))
+    };
+    match kind {
+        0 => (CellState::Waiting, None),
+        1 => (CellState::Running, None),
+        2 => row(CellStatus::Invalid, Some("too_many_errors")),
+        3 => row(CellStatus::Failed, None),
+        4 => row(CellStatus::Skipped, None),
+        _ => row(CellStatus::Ok, None),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_board_that_was_changed_cell_by_cell_is_as_one_made_anew(
+        endings in prop::collection::vec((0..16_usize, 0..9_u8, 1..6_u8), 1..40)
+    ) {
+        let cells: Vec<Cell> = (0..16)
+            .map(|i| cell(i, 1 + i / 8, 8, 1 << (i / 2 % 4), 1 + i % 2))
+            .collect();
+        let mut now = vec![(CellState::Waiting, None); cells.len()];
+        let mut board = Board::of_plan(&cells, |position| now[position].clone());
+        for (position, kind, tps) in endings {
+            now[position] = ending(&cells[position], kind, 10.0 * f64::from(tps));
+            let (state, row) = now[position].clone();
+            board.set(position, state, row);
+            let anew = Board::of_plan(&cells, |position| now[position].clone());
+            prop_assert_eq!(&board, &anew);
+            let (x, y) = anew.default_axes().expect("there are axes");
+            for y in [y, Dimension::Repeat] {
+                for layer in [Layer::Throughput, Layer::PeakMemory] {
+                    prop_assert_eq!(board.grid(&x, &y, layer), anew.grid(&x, &y, layer));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_file_is_the_board_that_its_rows_are() {
+    // More than are held, so that they are read from the text, by several threads.
+    let count = 30_000_u32;
+    let mut text = crate::store::row::CLASSIC_COLUMNS.join(",") + "\n";
+    for i in 0..count {
+        let (instances, concurrency) = (1 + i % 3, 1 + i / 3 % 50);
+        let failed = i % 7 == 0;
+        let tps = if failed {
+            0.0
+        } else {
+            f64::from(1 + i % 1_009)
+        };
+        let errors = if failed { concurrency } else { 0 };
+        let line = format!("{instances},8,4,{concurrency},{tps:.1},64,1.50,{errors}\n");
+        text.push_str(&line);
+        if i == 20_000 {
+            text.push_str("1,8\n1,8,4,-1,5.0,64,1.50,0\n");
+        }
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("full_sweep_long.csv");
+    std::fs::write(&path, text).expect("a file");
+    let run = library::load(&path).expect("a run");
+    let lines: Vec<u64> = run.damaged.iter().map(|damage| damage.line).collect();
+    assert_eq!(lines, [20_003, 20_004], "the header is a line, too");
+    assert_eq!(run.rows.len(), count as usize);
+    let board = Board::of_run(&run);
+    // The same rows in short pieces, which are held.
+    let held: Rows = run.rows.iter().map(std::borrow::Cow::into_owned).collect();
+    assert_eq!(board, Board::of_rows(&held));
+    for entry in [0, 7, 19_999, 20_001, 29_999] {
+        let i = entry as u32;
+        let row = board
+            .entry(entry)
+            .and_then(|e| e.shared_row())
+            .expect("a row");
+        assert_eq!(
+            (row.instances, row.concurrency),
+            (1 + i % 3, 1 + i / 3 % 50)
+        );
+        let coordinate = board.coordinate(entry, &axis(Axis::Concurrency));
+        assert_eq!(
+            coordinate,
+            Some(&Coordinate::Number(u64::from(row.concurrency)))
+        );
+        assert_eq!(
+            board.value(entry, Layer::Throughput),
+            Layer::Throughput.value(&row)
+        );
+        // Each combination comes every 150 lines.
+        assert_eq!(board.repeats(entry).len(), 200);
+        let repeat = board.coordinate(entry, &Dimension::Repeat);
+        assert_eq!(repeat, Some(&Coordinate::Number(u64::from(i / 150 + 1))));
+        let number = board.rows().table_row(entry).expect("of the file");
+        let table = run.rows.table();
+        assert_eq!(
+            table.get(number, 3),
+            Some(row.concurrency.to_string().as_str())
+        );
+    }
+    let expected = (0..count).filter(|i| i % 7 == 0).count();
+    let failed = board
+        .entries()
+        .filter(|e| e.state() == CellState::Failed(Why::Errors));
+    assert_eq!(failed.count(), expected);
+    let per_user = board.values(Layer::PerUser);
+    assert_eq!(per_user[7], None);
+    assert_eq!(per_user[8], board.value(8, Layer::PerUser));
 }

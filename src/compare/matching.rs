@@ -73,14 +73,15 @@ fn placed(run: &ComparedRun) -> Vec<Placed> {
             Dimension::Repeat => None,
         })
         .collect();
-    let combinations = board.combinations().iter();
+    let combinations = board.combinations();
     combinations
         .filter_map(|members| {
-            let state = |member: usize| &board.entries()[member].state;
+            let state = |member: usize| board.state(member).unwrap_or(CellState::Waiting);
             let over = |member: &usize| state(*member).is_over();
-            let members: Vec<usize> = members.iter().copied().filter(over).collect();
+            let members = members.iter().map(|member| *member as usize);
+            let members: Vec<usize> = members.filter(over).collect();
             let first = *members.first()?;
-            let done = members.iter().find(|m| *state(**m) == CellState::Done);
+            let done = members.iter().find(|m| state(**m) == CellState::Done);
             let coordinates = axes.iter().filter_map(|(dimension, axis)| {
                 let coordinate = board.coordinate(first, dimension)?;
                 Some(((*axis).clone(), coordinate.clone()))
@@ -88,7 +89,7 @@ fn placed(run: &ComparedRun) -> Vec<Placed> {
             Some(Placed {
                 coordinates: coordinates.collect(),
                 side: Side {
-                    state: state(*done.unwrap_or(&first)).clone(),
+                    state: state(*done.unwrap_or(&first)),
                     members,
                 },
             })

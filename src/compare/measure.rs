@@ -237,24 +237,27 @@ impl Figure {
         value: impl Fn(&CellRow) -> Option<f64>,
         within: impl Fn(&CellRow) -> Option<Interval>,
     ) -> Option<Self> {
-        let entries = board.entries();
-        let rows = members
-            .iter()
-            .filter_map(|member| entries.get(*member))
-            .filter(|entry| entry.state == CellState::Done)
-            .filter_map(|entry| entry.row.as_deref());
-        let found: Vec<(f64, &CellRow)> = rows
-            .filter_map(|row| Some((value(row)?, row)))
-            .filter(|(value, _)| value.is_finite())
-            .collect();
-        let values: Vec<f64> = found.iter().map(|(value, _)| *value).collect();
-        let (_, first) = found.first()?;
+        let mut values = Vec::with_capacity(members.len());
+        let mut of_first = None;
+        for entry in members.iter().filter_map(|member| board.entry(*member)) {
+            let valid = entry.state() == CellState::Done;
+            let Some(row) = valid.then(|| entry.row()).flatten() else {
+                continue;
+            };
+            let Some(value) = value(&row).filter(|value| value.is_finite()) else {
+                continue;
+            };
+            if values.is_empty() {
+                of_first = within(&row);
+            }
+            values.push(value);
+        }
         Some(Self {
-            mean: values.iter().sum::<f64>() / values.len() as f64,
+            mean: crate::measure::stats::mean(&values)?,
             low: values.iter().copied().fold(f64::INFINITY, f64::min),
             high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             repeats: u32::try_from(values.len()).unwrap_or(u32::MAX),
-            interval: interval::of_cell(&values, within(first)),
+            interval: interval::of_cell(&values, of_first),
         })
     }
 

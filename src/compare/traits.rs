@@ -289,7 +289,7 @@ fn low_power_mode(run: &ComparedRun) -> Option<String> {
 fn of_rows<T: Display>(run: &ComparedRun, of: impl Fn(&CellRow) -> Option<T>) -> Option<String> {
     let rows = run.run.rows.iter();
     let values: BTreeSet<String> = rows
-        .filter_map(|row| of(row).map(|value| value.to_string()))
+        .filter_map(|row| of(&row).map(|value| value.to_string()))
         .collect();
     let values: Vec<String> = values.into_iter().collect();
     (!values.is_empty()).then(|| values.join(" and "))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::chart::{Caption, Chart, ChartError, Look};
 use super::{html, json, markdown, png, spreadsheet};
-use crate::board::{Board, Estimate, Layer};
+use crate::board::{Board, Entry, Estimate, Layer};
 use crate::measure::interval::ONE_WINDOW;
 use crate::store::error::StoreError;
 use crate::store::library::{LoadedRun, kind_text};
@@ -187,18 +187,14 @@ impl<'a> Document<'a> {
     /// What the ± and ranges in tables are; `None` where no cell has one.
     pub fn about_intervals(&self) -> Option<String> {
         let mut rows = self.run.rows.iter();
-        let any = rows.any(|row| Layer::Throughput.interval(row).is_some());
+        let any = rows.any(|row| Layer::Throughput.interval(&row).is_some());
         any.then(|| format!("±: {ONE_WINDOW}"))
     }
 
     /// "23 of 24 cells measured", where some are not.
     pub fn missing(&self) -> Option<String> {
-        let all = self.board.entries().len();
-        let with_row = self
-            .board
-            .entries()
-            .iter()
-            .filter(|entry| entry.row.is_some());
+        let all = self.board.len();
+        let with_row = self.board.entries().filter(Entry::has_row);
         let measured = with_row.count();
         (measured < all).then(|| format!("{measured} of {all} cells have been measured so far"))
     }

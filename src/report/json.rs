@@ -28,7 +28,7 @@ pub fn document(document: &Document<'_>) -> Result<Vec<u8>, ReportError> {
     let rows = run
         .rows
         .iter()
-        .map(|row| self::row(row))
+        .map(|row| self::row(&row))
         .collect::<Result<Vec<_>, _>>()
         .map_err(encode)?;
     let best = document.board.best().map(|best| {
@@ -54,7 +54,7 @@ pub fn document(document: &Document<'_>) -> Result<Vec<u8>, ReportError> {
         "notices": run.notices,
         "facts": facts,
         "best": best,
-        "cells_planned": document.board.entries().len(),
+        "cells_planned": document.board.len(),
         "rows": rows,
         "damaged_lines": run.damaged,
         "metadata": run.metadata,

@@ -44,8 +44,8 @@ pub fn table(document: &Document<'_>) -> String {
     line(&mut text, &head);
     line(&mut text, &vec!["---:".to_owned(); head.len()]);
     let best = board.best().map(|best| best.entry);
-    for (position, entry) in board.entries().iter().enumerate() {
-        if entry.row.is_none() {
+    for (position, entry) in board.entries().enumerate() {
+        if !entry.has_row() {
             continue;
         }
         let mut cells: Vec<String> = dimensions
@@ -53,7 +53,7 @@ pub fn table(document: &Document<'_>) -> String {
             .map(|values| board.coordinate(position, &values.dimension))
             .map(|value| value.map(ToString::to_string).unwrap_or_default())
             .collect();
-        cells.extend(layers.iter().map(|layer| figure(entry, *layer)));
+        cells.extend(layers.iter().map(|layer| figure(&entry, *layer)));
         let bold = best == Some(position);
         let cells: Vec<String> = cells
             .iter()
@@ -80,20 +80,19 @@ fn columns<'a>(document: &'a Document<'_>) -> Vec<&'a DimensionValues> {
     let all = document.board.dimensions();
     all.into_iter()
         .filter(|values| {
-            values.varies()
-                || (document.board.entries().len() == 1 && values.dimension != Dimension::Repeat)
+            values.varies() || (document.board.len() == 1 && values.dimension != Dimension::Repeat)
         })
         .collect()
 }
 
 /// Of a cell without a valid figure, the throughput's column says what became of it.
-fn figure(entry: &Entry, layer: Layer) -> String {
+fn figure(entry: &Entry<'_>, layer: Layer) -> String {
     // Of the others, a forum's table would grow too wide.
-    let interval = entry.row.as_deref().filter(|_| layer == Layer::Throughput);
-    let interval = interval.and_then(|row| layer.interval(row));
+    let row = (layer == Layer::Throughput).then(|| entry.row()).flatten();
+    let interval = row.and_then(|row| layer.interval(&row));
     let value = entry.value(layer);
     let value = value.map(|value| layer.precise_with(value, interval));
-    match (&entry.state, layer) {
+    match (entry.state(), layer) {
         (CellState::Done, _) => value.unwrap_or_default(),
         (state @ CellState::Invalid(_), Layer::Throughput) => match value {
             Some(value) => format!("{value} ({})", state.text()),

@@ -8,21 +8,19 @@ mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 pub use facts::{Fact, date_text};
+pub use rows::Rows;
 use rows::Typed;
 
 use super::error::StoreError;
 use super::note::RunNote;
 use super::read::{self, Damage, Opened, Origin};
-use super::row::CellRow;
 use super::run_files::{RunFiles, folder_name};
 use super::sidecar::{Metadata, Sidecar};
-use super::table::Table;
 use crate::engine::event::RunEnd;
 use crate::plan::RunKind;
 use strum::IntoEnumIterator as _;
@@ -71,11 +69,7 @@ pub struct LoadedRun {
     pub origin: Origin,
     /// In the file's order. Other labs' rows are brought to our columns: what their format does
     /// not have is `None`, or 0 where a column cannot be blank.
-    pub rows: Vec<Arc<CellRow>>,
-    /// The file as it is, with columns that are not ours; empty for a file too long to be kept twice.
-    pub table: Arc<Table>,
-    /// Per row of `rows`, its position in `table`.
-    pub table_rows: Vec<usize>,
+    pub rows: Rows,
     /// `None` where there is no sidecar, or none that can be read.
     pub metadata: Option<Box<Metadata>>,
     /// Lines that are no rows; at most the first thousand.
@@ -278,8 +272,8 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         path.to_owned()
     };
     let (metadata, sidecar_problem) = metadata(&path);
-    let read = match rows::read(&path) {
-        Ok(read) => Some(read),
+    let read = match read::open(&path) {
+        Ok(opened) => Some(rows::typed(opened)),
         Err(StoreError::Empty { .. }) if metadata.is_some() => None,
         Err(error) => return Err(error),
     };
@@ -289,7 +283,6 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         damaged,
         damaged_lines,
     } = read.unwrap_or_default();
-    let (table, table_rows) = rows::text(&path);
     let mut problems: Vec<String> = sidecar_problem.into_iter().collect();
     if origin == Origin::Other {
         problems.push(NOT_KNOWN.to_owned());
@@ -309,8 +302,6 @@ pub fn load(path: &Path) -> Result<LoadedRun, StoreError> {
         path,
         origin,
         rows,
-        table: Arc::new(table),
-        table_rows,
         metadata,
         damaged,
         damaged_lines,

@@ -30,6 +30,7 @@ mod row_file;
 pub mod run_files;
 pub mod sidecar;
 pub mod table;
+pub mod threads;
 mod torn;
 pub mod trash;
 

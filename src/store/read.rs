@@ -1,20 +1,22 @@
 //! Reads any CSV, whoever wrote it, as far as it can be read.
 
-use std::collections::VecDeque;
+mod part;
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
+use part::{Chunk, Lines, NOT_UTF8, NUL_BYTES, UNCLOSED, in_place, part_ends, reader};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::row::{CLASSIC_COLUMNS, CellRow};
 use super::table::Table;
+use super::threads::threads_for;
 
-/// Lines that a quoted field may span. Beyond that, a quote was opened by mistake and would
-/// swallow the rest of the file.
-const MAX_RECORD_LINES: usize = 200;
 /// Damaged lines that are described; more are only counted.
 pub(super) const MAX_DESCRIBED: usize = 1000;
 
@@ -126,8 +128,7 @@ pub struct Opened {
     /// In the file's order; at most the first thousand.
     pub damaged: Vec<Damage>,
     pub damaged_lines: u64,
-    /// Per column: whether the origin's format has only numbers there.
-    numeric: Vec<bool>,
+    lines: Lines,
 }
 
 impl Opened {
@@ -147,6 +148,11 @@ impl Opened {
         };
         Some(typed.map_err(|e| e.to_string()))
     }
+
+    /// The line of the file on which a row of the table starts.
+    pub(super) fn line(&self, row: usize) -> u64 {
+        self.lines.of(row)
+    }
 }
 
 /// Reads a CSV with LF, CRLF or CR line ends, with or without a byte order mark. Lines that make
@@ -155,311 +161,150 @@ impl Opened {
 /// # Errors
 /// The file cannot be read, is empty, or is not text.
 pub fn open(path: &Path) -> Result<Opened, StoreError> {
-    walk(path, |opened, record, file_bytes| {
-        opened.take(&record, file_bytes)
-    })
+    let mut bytes = whole(path)?;
+    let length = bytes.len();
+    let (header, body) = header(path, &bytes)?;
+    let origin = Origin::of(&header);
+    let format = Format {
+        origin,
+        numeric: header.iter().map(|name| origin.numeric(name)).collect(),
+        header,
+    };
+    // Behind the last cell of a file without a last line end, too, a mark is put.
+    bytes.push(b'\n');
+    let ends = part_ends(&bytes[..length], body.from, threads_for(length));
+    let parts = in_place(&mut bytes[body.from..], &ends, body.from, length, &format);
+
+    let mut opened = Opened {
+        path: path.to_owned(),
+        origin,
+        table: Table::default(),
+        damaged: Vec::new(),
+        damaged_lines: 0,
+        lines: Lines::default(),
+    };
+    let mut starts = Vec::with_capacity(parts.iter().map(|part| part.starts.len()).sum());
+    let (mut from, mut text_end, mut line) = (body.from, 0, body.lines_before);
+    for (part, end) in parts.into_iter().zip(ends) {
+        bytes.copy_within(from..from + part.text_bytes, text_end);
+        opened.lines.extend(&part.lines, starts.len(), line);
+        starts.extend(part.starts.iter().map(|start| start + text_end));
+        let room = MAX_DESCRIBED.saturating_sub(opened.damaged.len());
+        let damaged = part.damaged.into_iter().take(room);
+        opened.damaged.extend(damaged.map(|damage| Damage {
+            line: damage.line + line,
+            ..damage
+        }));
+        opened.damaged_lines += part.damaged_lines;
+        line += part.lines_read;
+        text_end += part.text_bytes;
+        from = end;
+    }
+    bytes.truncate(text_end);
+    let text = String::from_utf8(bytes).map_err(|error| StoreError::NotOurs {
+        path: path.to_owned(),
+        why: error.to_string(),
+    })?;
+    opened.table = Table::of(format.header, text, starts);
+    Ok(opened)
 }
 
-/// As [`open`], but hands every record to `take`, which judges it with [`Format::fault`], instead
-/// of keeping it in the table.
-pub(super) fn each(
-    path: &Path,
-    mut take: impl FnMut(&Opened, Record),
-) -> Result<Opened, StoreError> {
-    walk(path, |opened, record, _| {
-        take(opened, record);
-        Ok(())
-    })
-}
-
-/// Reads all lines; `take` gets the records with the file's length in bytes.
-fn walk(
-    path: &Path,
-    mut take: impl FnMut(&mut Opened, Record, usize) -> Result<(), Damage>,
-) -> Result<Opened, StoreError> {
+/// The file's bytes, with room for one more.
+fn whole(path: &Path) -> Result<Vec<u8>, StoreError> {
     let io = || StoreError::io("read", path);
-    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    let mut file = File::open(path).map_err(StoreError::io("open", path))?;
     let about = file.metadata().map_err(io())?;
     if about.is_dir() {
         return Err(io()(io::ErrorKind::IsADirectory.into()));
     }
-    let mut records = Records::new(BufReader::new(file));
-    let header: Vec<String> = match records.next().map_err(io())? {
-        Some(Parsed::Record(record)) => record.fields.iter().map(str::to_owned).collect(),
-        Some(Parsed::Damaged(damage)) => {
-            return Err(StoreError::NotOurs {
-                path: path.to_owned(),
-                why: format!("its header line is damaged: {}", damage.what),
-            });
-        }
-        None => {
-            return Err(StoreError::Empty {
-                path: path.to_owned(),
-            });
-        }
+    let mut bytes = Vec::with_capacity(about.len() as usize + 64);
+    file.read_to_end(&mut bytes).map_err(io())?;
+    Ok(bytes)
+}
+
+/// What comes behind the header.
+struct Body {
+    from: usize,
+    /// Lines that have ended before.
+    lines_before: u64,
+}
+
+fn header(path: &Path, bytes: &[u8]) -> Result<(Vec<String>, Body), StoreError> {
+    let damaged = |what: &str| StoreError::NotOurs {
+        path: path.to_owned(),
+        why: format!("its header line is damaged: {what}"),
     };
-    let mut opened = Opened::new(path, header);
-    while let Some(parsed) = records.next().map_err(io())? {
-        let taken = match parsed {
-            Parsed::Record(record) => take(&mut opened, record, about.len() as usize),
-            Parsed::Damaged(damage) => Err(damage),
+    let mut from = if bytes.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
+    let mut lines_before = 0;
+    while from < bytes.len() {
+        let chunk = Chunk::at(bytes, from);
+        let Some(text) = chunk.whole(bytes) else {
+            return Err(damaged(UNCLOSED));
         };
-        if let Err(damage) = taken {
-            opened.damaged_lines += 1;
-            if opened.damaged.len() < MAX_DESCRIBED {
-                opened.damaged.push(damage);
+        if text.contains(&0) {
+            return Err(damaged(NUL_BYTES));
+        }
+        let mut reader = reader(text);
+        let mut fields = StringRecord::new();
+        match reader.read_record(&mut fields) {
+            Err(_) => return Err(damaged(NOT_UTF8)),
+            // Blank lines.
+            Ok(false) => (from, lines_before) = (chunk.end, lines_before + chunk.lines),
+            Ok(true) => {
+                // Where only CR ends lines, all rows are behind it on the same line.
+                let to = reader.position().byte() as usize;
+                let ended = to == text.len();
+                let body = Body {
+                    from: from + to,
+                    lines_before: lines_before + if ended { chunk.lines } else { 0 },
+                };
+                return Ok((fields.iter().map(str::to_owned).collect(), body));
             }
         }
     }
-    Ok(opened)
+    Err(StoreError::Empty {
+        path: path.to_owned(),
+    })
 }
 
 /// What a file's header says of its rows.
-#[derive(Debug, Clone)]
-pub(super) struct Format {
-    pub origin: Origin,
-    pub header: StringRecord,
+#[derive(Debug)]
+struct Format {
+    origin: Origin,
+    header: Vec<String>,
+    /// Per column: whether the origin's format has only numbers there.
     numeric: Vec<bool>,
 }
 
 impl Format {
     /// Why a record is no row of this file; `None` for a good one.
-    pub fn fault(&self, record: &Record) -> Option<String> {
-        let columns = self.header.iter();
-        fault(self.origin, columns, &self.numeric, record)
+    fn fault<'a>(
+        &self,
+        fields: impl Iterator<Item = &'a str> + Clone,
+        cut_off: bool,
+    ) -> Option<String> {
+        let count = fields.clone().count();
+        let columns = self.header.len();
+        if cut_off && (self.origin == Origin::Ours || count != columns) {
+            return Some("cut off: the line has no end".to_owned());
+        }
+        if count != columns {
+            return Some(format!("{count} values for {columns} columns"));
+        }
+        let columns = self.header.iter().zip(&self.numeric);
+        let mut wrong = fields
+            .zip(columns)
+            .filter(|(value, (_, numeric))| **numeric && !value.is_empty() && !is_number(value));
+        let (value, (name, _)) = wrong.next()?;
+        Some(format!("{name} is not a number: {value:?}"))
     }
 }
 
-impl Opened {
-    pub(super) fn format(&self) -> Format {
-        Format {
-            origin: self.origin,
-            header: self.table.header().into(),
-            numeric: self.numeric.clone(),
-        }
-    }
-
-    fn new(path: &Path, header: Vec<String>) -> Self {
-        let origin = Origin::of(&header);
-        Self {
-            path: path.to_owned(),
-            origin,
-            numeric: header.iter().map(|name| origin.numeric(name)).collect(),
-            table: Table::new(header),
-            damaged: Vec::new(),
-            damaged_lines: 0,
-        }
-    }
-
-    /// Adds a record to the table, or says why it is no row.
-    fn take(&mut self, record: &Record, file_bytes: usize) -> Result<(), Damage> {
-        let damage = |what| Damage {
-            line: record.line,
-            what,
-        };
-        let header = self.table.header().iter().map(String::as_str);
-        if let Some(what) = fault(self.origin, header, &self.numeric, record) {
-            return Err(damage(what));
-        }
-        if self.table.is_empty() {
-            self.table.reserve(file_bytes, record.bytes);
-        }
-        let pushed = self.table.push(&record.fields);
-        pushed.map_err(|e| damage(e.to_string()))
-    }
+fn is_number(text: &str) -> bool {
+    // Nearly always, and then nothing need be computed.
+    text.bytes().all(|byte| byte.is_ascii_digit()) || text.trim().parse::<f64>().is_ok()
 }
-
-fn fault<'a>(
-    origin: Origin,
-    mut header: impl Iterator<Item = &'a str>,
-    numeric: &[bool],
-    record: &Record,
-) -> Option<String> {
-    let fields = &record.fields;
-    let columns = numeric.len();
-    if record.cut_off && (origin == Origin::Ours || fields.len() != columns) {
-        return Some("cut off: the line has no end".to_owned());
-    }
-    if fields.len() != columns {
-        return Some(format!("{} values for {columns} columns", fields.len()));
-    }
-    let wrong = fields.iter().zip(numeric).position(|(value, numeric)| {
-        *numeric && !value.is_empty() && value.trim().parse::<f64>().is_err()
-    })?;
-    Some(format!(
-        "{} is not a number: {:?}",
-        header.nth(wrong).unwrap_or_default(),
-        fields.get(wrong).unwrap_or_default()
-    ))
-}
-
-pub(super) struct Record {
-    pub fields: StringRecord,
-    /// The line it starts on.
-    pub line: u64,
-    /// Its length in the file.
-    bytes: usize,
-    /// The file ends within its last line.
-    cut_off: bool,
-}
-
-enum Parsed {
-    Record(Record),
-    Damaged(Damage),
-}
-
-/// Splits a file into records, line by line, so that damage stays where it is.
-struct Records<R> {
-    input: R,
-    /// Lines that were read ahead for a quoted field that never ended.
-    again: VecDeque<Vec<u8>>,
-    /// Records of one physical line (several, where only CR ends lines).
-    ready: VecDeque<Parsed>,
-    lines_read: u64,
-}
-
-impl<R: BufRead> Records<R> {
-    fn new(input: R) -> Self {
-        Self {
-            input,
-            again: VecDeque::new(),
-            ready: VecDeque::new(),
-            lines_read: 0,
-        }
-    }
-
-    fn next(&mut self) -> io::Result<Option<Parsed>> {
-        loop {
-            if let Some(parsed) = self.ready.pop_front() {
-                return Ok(Some(parsed));
-            }
-            let Some(mut bytes) = self.next_line()? else {
-                return Ok(None);
-            };
-            let line = self.lines_read;
-            if line == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
-                bytes.drain(..3);
-            }
-            if ends_in_quotes(&bytes) && !self.read_to_closing_quote(&mut bytes)? {
-                return Ok(Some(Parsed::Damaged(Damage {
-                    line,
-                    what: "a quote is opened and never closed".to_owned(),
-                })));
-            }
-            self.parse(&bytes, line);
-        }
-    }
-
-    fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut line = self.again.pop_front().unwrap_or_default();
-        if line.is_empty() {
-            self.input.read_until(b'\n', &mut line)?;
-        }
-        if line.is_empty() {
-            return Ok(None);
-        }
-        self.lines_read += 1;
-        Ok(Some(line))
-    }
-
-    /// Appends lines until the open quote is closed. If it is not, those lines are read again as
-    /// lines of their own.
-    fn read_to_closing_quote(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
-        let first_line = self.lines_read;
-        let mut ahead = Vec::new();
-        while ahead.len() < MAX_RECORD_LINES {
-            let Some(line) = self.next_line()? else {
-                break;
-            };
-            bytes.extend(&line);
-            ahead.push(line);
-            if !ends_in_quotes(bytes) {
-                return Ok(true);
-            }
-        }
-        self.lines_read = first_line;
-        for line in ahead.into_iter().rev() {
-            self.again.push_front(line);
-        }
-        Ok(false)
-    }
-
-    fn parse(&mut self, bytes: &[u8], line: u64) {
-        if bytes.contains(&0) {
-            self.ready.push_back(Parsed::Damaged(Damage {
-                line,
-                what: "holds NUL bytes: no text, or a write that a power loss cut off".to_owned(),
-            }));
-            return;
-        }
-        let cut_off = !bytes.ends_with(b"\n") && !bytes.ends_with(b"\r");
-        if let Some(text) = plain_line(bytes) {
-            // Nearly every line of nearly every file: no quotes, so its commas are its columns.
-            if !text.is_empty() {
-                self.ready.push_back(Parsed::Record(Record {
-                    fields: text.split(',').collect(),
-                    line,
-                    bytes: bytes.len(),
-                    cut_off,
-                }));
-            }
-            return;
-        }
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(bytes.len().min(64 * 1024))
-            .from_reader(bytes);
-        let mut fields = StringRecord::new();
-        loop {
-            let parsed = match reader.read_record(&mut fields) {
-                Ok(true) => Parsed::Record(Record {
-                    fields: fields.clone(),
-                    line,
-                    bytes: bytes.len(),
-                    cut_off,
-                }),
-                Ok(false) => return,
-                Err(_) => Parsed::Damaged(Damage {
-                    line,
-                    what: "is not UTF-8 text".to_owned(),
-                }),
-            };
-            self.ready.push_back(parsed);
-        }
-    }
-}
-
-/// The text of a single line without quotes; `None` for what needs a closer look.
-fn plain_line(bytes: &[u8]) -> Option<&str> {
-    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let plain = !text.iter().any(|b| matches!(b, b'"' | b'\r'));
-    plain.then(|| std::str::from_utf8(text).ok()).flatten()
-}
-
-/// Whether a quoted field is still open at the end of these bytes, by RFC 4180 as Python reads it:
-/// a quote opens a field only at the field's start.
-fn ends_in_quotes(bytes: &[u8]) -> bool {
-    if !bytes.contains(&b'"') {
-        return false;
-    }
-    let (mut quoted, mut at_start) = (false, true);
-    let mut bytes = bytes.iter().peekable();
-    while let Some(byte) = bytes.next() {
-        if quoted {
-            if *byte == b'"' && bytes.next_if_eq(&&b'"').is_none() {
-                quoted = false;
-                at_start = false;
-            }
-        } else if *byte == b'"' && at_start {
-            quoted = true;
-        } else {
-            at_start = matches!(byte, b',' | b'\n' | b'\r');
-        }
-    }
-    quoted
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,29 +1,20 @@
-//! A CSV in memory: all text in one string, with offsets, so that a file of a million rows takes a
-//! small multiple of its size.
+//! A CSV in memory: its text in one string, in which cells are found when they are asked for, so that
+//! a file of a million rows takes little more than its own size.
 
 use csv::StringRecord;
 
-/// Where a row starts in [`Table::text`] and [`Table::ends`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RowStart {
-    text: usize,
-    cell: usize,
-}
+/// Stands behind each cell. A line that holds one in a file is damaged.
+pub(super) const CELL_END: char = '\0';
 
 /// Rows may have fewer or more cells than the header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
     header: Vec<String>,
+    /// The cells of all rows, each with [`CELL_END`] behind it.
     text: String,
-    /// Per cell, where its text ends, from the start of its row's text.
-    ends: Vec<u32>,
-    rows: Vec<RowStart>,
+    /// Where each row starts in `text`.
+    starts: Vec<usize>,
 }
-
-/// One row holds more than 4 GiB of text.
-#[derive(Debug, thiserror::Error)]
-#[error("one line holds more than 4 GiB")]
-pub struct RowTooLong;
 
 impl Table {
     pub fn new(header: Vec<String>) -> Self {
@@ -33,29 +24,35 @@ impl Table {
         }
     }
 
-    /// Makes room for a file of so many bytes, judged by the bytes of its first row.
-    pub fn reserve(&mut self, file_bytes: usize, row_bytes: usize) {
-        let rows = file_bytes / row_bytes.max(1);
-        self.text.reserve_exact(file_bytes);
-        self.rows.reserve_exact(rows);
-        self.ends
-            .reserve_exact(rows.saturating_mul(self.header.len()));
+    /// Of rows that are written as [`Table::push`] does it, and where each starts.
+    pub(super) fn of(header: Vec<String>, text: String, starts: Vec<usize>) -> Self {
+        Self {
+            header,
+            text,
+            starts,
+        }
     }
 
-    pub fn push(&mut self, record: &StringRecord) -> Result<(), RowTooLong> {
-        let start = RowStart {
-            text: self.text.len(),
-            cell: self.ends.len(),
-        };
-        u32::try_from(record.as_slice().len()).map_err(|_| RowTooLong)?;
-        self.text.push_str(record.as_slice());
-        let mut end = 0;
-        for field in record {
-            end += field.len() as u32;
-            self.ends.push(end);
+    /// Makes room for a file of so many bytes, judged by the bytes of its first row.
+    pub fn reserve(&mut self, file_bytes: usize, row_bytes: usize) {
+        self.text.reserve_exact(file_bytes);
+        self.starts.reserve_exact(file_bytes / row_bytes.max(1));
+    }
+
+    pub fn push(&mut self, record: &StringRecord) {
+        self.starts.push(self.text.len());
+        for cell in record {
+            // As other characters that are none.
+            let shown = |c| {
+                if c == CELL_END {
+                    char::REPLACEMENT_CHARACTER
+                } else {
+                    c
+                }
+            };
+            self.text.extend(cell.chars().map(shown));
+            self.text.push(CELL_END);
         }
-        self.rows.push(start);
-        Ok(())
     }
 
     pub fn header(&self) -> &[String] {
@@ -68,42 +65,30 @@ impl Table {
     }
 
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.starts.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.starts.is_empty()
     }
 
     /// One cell's text; `None` where the row is shorter than that.
     pub fn get(&self, row: usize, column: usize) -> Option<&str> {
-        let ends = self.row_ends(row)?;
-        let start = self.rows.get(row)?.text;
-        let to = *ends.get(column)? as usize;
-        let from = match column {
-            0 => 0,
-            _ => *ends.get(column - 1)? as usize,
-        };
-        self.text.get(start + from..start + to)
+        self.row(row).nth(column)
     }
 
     /// The cells of a row; none for a row that is not there.
     pub fn row(&self, row: usize) -> impl Iterator<Item = &str> {
-        let width = self.row_ends(row).map_or(0, <[u32]>::len);
-        (0..width).filter_map(move |column| self.get(row, column))
+        let text = self.starts.get(row).and_then(|from| {
+            let to = self.starts.get(row + 1).copied();
+            self.text.get(*from..to.unwrap_or(self.text.len()))
+        });
+        text.unwrap_or_default().split_terminator(CELL_END)
     }
 
     /// Bytes of memory that the table holds, room for more rows included.
     pub fn memory_bytes(&self) -> usize {
-        self.text.capacity()
-            + self.ends.capacity() * size_of::<u32>()
-            + self.rows.capacity() * size_of::<RowStart>()
-    }
-
-    fn row_ends(&self, row: usize) -> Option<&[u32]> {
-        let from = self.rows.get(row)?.cell;
-        let to = self.rows.get(row + 1).map_or(self.ends.len(), |r| r.cell);
-        self.ends.get(from..to)
+        self.text.capacity() + self.starts.capacity() * size_of::<usize>()
     }
 }
 
@@ -116,7 +101,7 @@ mod tests {
         let mut table = Table::new(vec!["a".to_owned(), "b".to_owned(), "a".to_owned()]);
         let rows: [&[&str]; 4] = [&["1", "", "é"], &["x"], &[], &["", "2", "3", "four"]];
         for row in rows {
-            table.push(&StringRecord::from(row.to_vec())).unwrap();
+            table.push(&StringRecord::from(row.to_vec()));
         }
         for (i, row) in rows.iter().enumerate() {
             assert_eq!(table.row(i).collect::<Vec<_>>(), *row);

@@ -125,8 +125,8 @@ impl CellDetail {
             return;
         }
         let timing = self.timing;
-        let found = selected.and_then(|at| Some((at, board.entries().get(at)?)));
-        let row = found.and_then(|(_, entry)| entry.row.clone());
+        let found = selected.and_then(|at| Some((at, board.entry(at)?)));
+        let row = found.and_then(|(_, entry)| entry.shared_row());
         if row.is_some() && row == self.row {
             // Another cell has changed: of this one, only its repeats may have.
             self.key = key;
@@ -144,7 +144,7 @@ impl CellDetail {
             return;
         };
         self.title = board.label(position);
-        self.state = entry.state.text();
+        self.state = entry.state().text();
         self.settings = tables::settings(board, position, row.as_deref());
         (self.repeats, self.spread) = tables::spread(board, position);
         if let Some(row) = &row {

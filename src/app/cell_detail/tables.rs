@@ -36,8 +36,8 @@ pub(super) fn spread(board: &Board, entry: usize) -> (usize, Vec<SpreadLine>) {
     let valid: Vec<usize> = board
         .repeats(entry)
         .iter()
-        .copied()
-        .filter(|&repeat| board.entries()[repeat].state == CellState::Done)
+        .map(|repeat| *repeat as usize)
+        .filter(|&repeat| board.state(repeat) == Some(CellState::Done))
         .collect();
     if valid.len() < 2 {
         return (valid.len(), Vec::new());
@@ -45,7 +45,7 @@ pub(super) fn spread(board: &Board, entry: usize) -> (usize, Vec<SpreadLine>) {
     let lines = Layer::iter().filter_map(|layer| {
         let values: Vec<f64> = valid
             .iter()
-            .filter_map(|&repeat| board.entries()[repeat].value(layer))
+            .filter_map(|&repeat| board.value(repeat, layer))
             .collect();
         if values.len() < 2 {
             return None;

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use egui::{Theme, vec2};
 use egui_kittest::Harness;
@@ -12,32 +11,30 @@ use crate::measure::sample::ErrorClass;
 
 /// Three repeats of a cell, the first with requests.
 fn board() -> Board {
-    let rows: Vec<Arc<CellRow>> = (0..3_u32)
-        .map(|cell| {
-            Arc::new(CellRow {
-                instances: 1,
-                concurrency: 8,
-                cell,
-                repeat: cell + 1,
-                status: Some(CellStatus::Ok),
-                throughput_tps: 100.0 + 10.0 * f64::from(cell),
-                throughput_low_tps: Some(97.5 + 10.0 * f64::from(cell)),
-                throughput_high_tps: Some(102.5 + 10.0 * f64::from(cell)),
-                total_tokens: 4_096,
-                elapsed_s: 12.0,
-                requests: Some(70),
-                errors: 1,
-                error_classes: Some("reset=1".to_owned()),
-                flags: Some("cached_prompts".to_owned()),
-                flag_details: Some("cached_prompts: 3 % came from the cache".to_owned()),
-                ttft_n: Some(70),
-                ttft_p50_s: Some(0.120),
-                ttft_p50_low_s: Some(0.112),
-                ttft_p50_high_s: Some(0.135),
-                ttft_p90_s: Some(0.190),
-                ttft_max_s: Some(0.300),
-                ..CellRow::default()
-            })
+    let rows = (0..3_u32)
+        .map(|cell| CellRow {
+            instances: 1,
+            concurrency: 8,
+            cell,
+            repeat: cell + 1,
+            status: Some(CellStatus::Ok),
+            throughput_tps: 100.0 + 10.0 * f64::from(cell),
+            throughput_low_tps: Some(97.5 + 10.0 * f64::from(cell)),
+            throughput_high_tps: Some(102.5 + 10.0 * f64::from(cell)),
+            total_tokens: 4_096,
+            elapsed_s: 12.0,
+            requests: Some(70),
+            errors: 1,
+            error_classes: Some("reset=1".to_owned()),
+            flags: Some("cached_prompts".to_owned()),
+            flag_details: Some("cached_prompts: 3 % came from the cache".to_owned()),
+            ttft_n: Some(70),
+            ttft_p50_s: Some(0.120),
+            ttft_p50_low_s: Some(0.112),
+            ttft_p50_high_s: Some(0.135),
+            ttft_p90_s: Some(0.190),
+            ttft_max_s: Some(0.300),
+            ..CellRow::default()
         })
         .collect();
     Board::of_rows(&rows)

@@ -54,11 +54,24 @@ struct DrawnPoint {
     at: PlotPoint,
     on_front: bool,
     entry: usize,
+}
+
+/// What is said of a point as long as it is in sight.
+struct Words {
     /// "concurrency 8, decode concurrency 32"
     name: String,
     throughput: String,
     latency: String,
-    about: String,
+}
+
+impl DrawnPoint {
+    fn words(&self, board: &Board, latency: Layer) -> Words {
+        Words {
+            name: board.combination_label(self.entry),
+            throughput: Layer::Throughput.with_unit(self.at.y),
+            latency: latency.with_unit(self.at.x),
+        }
+    }
 }
 
 impl Default for ParetoPanel {
@@ -99,20 +112,10 @@ impl ParetoPanel {
         self.points = view
             .points
             .iter()
-            .map(|point| {
-                let name = board.combination_label(point.entry);
-                let throughput = Layer::Throughput.with_unit(point.throughput_tps);
-                let latency_text = latency.with_unit(point.latency);
-                let about = format!("{name}\n{throughput}\n{} {latency_text}", latency.name());
-                DrawnPoint {
-                    at: PlotPoint::new(point.latency, point.throughput_tps),
-                    on_front: point.on_front,
-                    entry: point.entry,
-                    name,
-                    throughput,
-                    latency: latency_text,
-                    about,
-                }
+            .map(|point| DrawnPoint {
+                at: PlotPoint::new(point.latency, point.throughput_tps),
+                on_front: point.on_front,
+                entry: point.entry,
             })
             .collect();
         let at = |wanted: bool| {
@@ -202,7 +205,7 @@ impl ParetoPanel {
                 );
             });
         super::name(&output.response, &self.summary);
-        self.names(ui, &output.transform);
+        self.names(ui, board, &output.transform);
         if let Some(point) = self.points.iter().find(|p| Some(p.entry) == *selected) {
             super::ring(ui, &output.transform, point.at, palette.text, 7.5);
         }
@@ -218,14 +221,24 @@ impl ParetoPanel {
             output
                 .response
                 .on_hover_cursor(CursorIcon::PointingHand)
-                .on_hover_text_at_pointer(&point.about);
+                .on_hover_ui_at_pointer(|ui| {
+                    let Words {
+                        name,
+                        throughput,
+                        latency,
+                    } = point.words(board, self.latency);
+                    ui.label(format!(
+                        "{name}\n{throughput}\n{} {latency}",
+                        self.latency.name()
+                    ));
+                });
         }
         ui.add_space(space::S);
-        self.list(ui, selected);
+        self.list(ui, board, selected);
     }
 
     /// The front's points named where there is room: the fastest first, none over another.
-    fn names(&self, ui: &Ui, transform: &PlotTransform) {
+    fn names(&self, ui: &Ui, board: &Board, transform: &PlotTransform) {
         let palette = palette(ui);
         let painter = ui.painter().with_clip_rect(*transform.frame());
         let on_screen = |at: &PlotPoint| transform.position_from_point(at);
@@ -241,7 +254,8 @@ impl ParetoPanel {
         let front = self.points.iter().rev().filter(|point| point.on_front);
         for point in front.step_by(every) {
             let font = font::medium(11.0);
-            let galley = painter.layout_no_wrap(point.name.clone(), font, palette.text_secondary);
+            let name = board.combination_label(point.entry);
+            let galley = painter.layout_no_wrap(name, font, palette.text_secondary);
             let dot = on_screen(&point.at);
             // Right of and below its point lies nothing of the front; else to the left of it.
             let right = Align2::LEFT_TOP.anchor_size(dot + egui::vec2(9.0, 2.0), galley.size());
@@ -260,7 +274,7 @@ impl ParetoPanel {
         }
     }
 
-    fn list(&self, ui: &mut Ui, selected: &mut Option<usize>) {
+    fn list(&self, ui: &mut Ui, board: &Board, selected: &mut Option<usize>) {
         theme::section_heading(
             ui,
             "On the front: nothing else is faster at no more latency",
@@ -268,14 +282,16 @@ impl ParetoPanel {
         let all = self.front.len();
         let scroll = ScrollArea::vertical().id_salt("front").auto_shrink(false);
         if all <= WHOLE_LIST {
-            scroll.show(ui, |ui| self.rows(ui, 0..all, selected));
+            scroll.show(ui, |ui| self.rows(ui, board, 0..all, selected));
         } else {
             let height = ui.spacing().interact_size.y;
-            scroll.show_rows(ui, height, all, |ui, rows| self.rows(ui, rows, selected));
+            scroll.show_rows(ui, height, all, |ui, rows| {
+                self.rows(ui, board, rows, selected);
+            });
         }
     }
 
-    fn rows(&self, ui: &mut Ui, rows: Range<usize>, selected: &mut Option<usize>) {
+    fn rows(&self, ui: &mut Ui, board: &Board, rows: Range<usize>, selected: &mut Option<usize>) {
         Grid::new("front points")
             .num_columns(3)
             .spacing([space::XL, ui.spacing().item_spacing.y])
@@ -283,20 +299,21 @@ impl ParetoPanel {
             .show(ui, |ui| {
                 let front = self.points.iter().filter(|point| point.on_front);
                 for point in front.skip(rows.start).take(rows.len()) {
+                    let words = point.words(board, self.latency);
                     let name = format!(
                         "Front: {}, {}, {} {}",
-                        point.name,
-                        point.throughput,
+                        words.name,
+                        words.throughput,
                         self.latency.name(),
-                        point.latency
+                        words.latency
                     );
                     let line = ui
-                        .selectable_label(*selected == Some(point.entry), &point.name)
+                        .selectable_label(*selected == Some(point.entry), words.name)
                         .accessible_name(name);
                     if line.clicked() {
                         *selected = Some(point.entry);
                     }
-                    for figure in [&point.throughput, &point.latency] {
+                    for figure in [words.throughput, words.latency] {
                         ui.label(RichText::new(figure).font(font::figures(12.0)));
                     }
                     ui.end_row();

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use egui::{Role, Theme, vec2};
 use egui_kittest::Harness;
@@ -59,7 +58,7 @@ fn board() -> Board {
                 let tps = 42.0 * users / (1.0 + users / cap) * (0.94 + 0.03 * f64::from(repeat));
                 let failed = concurrency == 16 && decode == 8;
                 let ttft_s = 0.05 + users / 90.0 * f64::from(40 - decode) / 30.0;
-                rows.push(Arc::new(CellRow {
+                rows.push(CellRow {
                     instances: 1,
                     decode_concurrency: Some(decode),
                     concurrency,
@@ -74,11 +73,11 @@ fn board() -> Board {
                     ttft_p50_s: (!failed).then_some(ttft_s),
                     tpot_p50_s: (!failed).then_some(users / tps),
                     ..CellRow::default()
-                }));
+                });
             }
         }
     }
-    Board::of_rows(&rows)
+    Board::of_rows(&rows.into_iter().collect())
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{BestSoFar, Metric, Notice, Progress, RunLog, RunState, Series, ServerState, Span};
-use crate::board::{Board, CellState};
+use crate::board::Board;
 use crate::engine::event::{CellResult, LiveSnapshot, RunEnd, RunTimes};
 use crate::plan::Plan;
 
@@ -25,28 +25,15 @@ impl RunState {
         self.revision
     }
 
-    /// All cells, prepared anew only where something has changed since the last call.
-    pub fn board(&mut self) -> Arc<Board> {
-        if let Some((revision, board)) = &self.board
-            && *revision == self.revision
-        {
-            return Arc::clone(board);
-        }
-        let cells = self.plan.as_ref().map_or(&[][..], |plan| &plan.cells);
-        let slots = &self.slots;
-        let board = Arc::new(Board::of_plan(cells, |position| {
-            let slot = &slots[position];
-            let state = slot.state.clone().unwrap_or(CellState::Waiting);
-            (state, slot.row.clone())
-        }));
-        self.board = Some((self.revision, Arc::clone(&board)));
-        board
+    /// All cells.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Everything known of a finished cell of this start, by position in the plan. The requests of
     /// the oldest cells may be left out.
     pub fn result(&self, cell: usize) -> Option<&Arc<CellResult>> {
-        self.slots.get(cell)?.result.as_ref()
+        self.results.get(&cell)
     }
 
     /// Position of the running cell in the plan, and of its entry in the board.
@@ -131,14 +118,14 @@ impl RunState {
         }
     }
 
-    /// What sets a cell apart from the others, from the board as it was last prepared.
+    /// What sets a cell apart from the others.
     fn cell_label(&self, position: usize) -> String {
-        let board = self.board.as_ref().map(|(_, board)| board.label(position));
+        let label = self.board.label(position);
         let plain = || {
             let plan = self.plan.as_ref();
             plan.and_then(|plan| plan.cells.get(position).map(ToString::to_string))
         };
-        board
+        Some(label)
             .filter(|label| !label.is_empty())
             .or_else(plain)
             .unwrap_or_default()

@@ -77,8 +77,8 @@ fn files_of_the_older_lab_open_with_a_warning_and_are_left_as_they_are() {
         click(&mut window, sort);
         let twice = rows(&window);
         // Cells without a figure are last in both orders.
-        let done = |entry: &&Entry| entry.state == CellState::Done;
-        if board.entries().iter().filter(done).count() > 1 {
+        let done = |entry: &Entry| entry.state() == CellState::Done;
+        if board.entries().filter(done).count() > 1 {
             assert_ne!(once, twice, "{name}");
         }
         let firsts = [once.first(), twice.first()];

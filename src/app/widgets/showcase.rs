@@ -6,7 +6,7 @@ use egui_kittest::{Harness, kittest::Queryable as _};
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_SETTINGS};
 
 use super::colour_bar::{Orientation, colour_bar};
-use super::heatmap::tests::{every_state, full};
+use super::heatmap::tests::{Named, Settings, every_state, full};
 use super::heatmap::{CellId, Heatmap, HeatmapModel};
 use super::list_field::{ListPreview, list_field};
 use super::stat::{Stat, stat};
@@ -15,6 +15,7 @@ use crate::app::theme::{self, Tone, space};
 
 struct Showcase {
     heatmap: HeatmapModel,
+    settings: Settings,
     selected: Option<CellId>,
     throughput: Vec<TimeSeries>,
     power: Vec<TimeSeries>,
@@ -26,7 +27,7 @@ struct Showcase {
 }
 
 impl Showcase {
-    fn new(heatmap: HeatmapModel) -> Self {
+    fn new((heatmap, settings): Named) -> Self {
         let wave = |phase: f64, size: f64| {
             (0..600).map(move |i| {
                 let t = f64::from(i) * 0.5;
@@ -48,6 +49,7 @@ impl Showcase {
         Self {
             selected,
             heatmap,
+            settings,
             throughput: vec![
                 TimeSeries::new("tokens/s", 0).with(wave(0.0, 310.0)),
                 TimeSeries::new("in flight", 1).with(wave(1.0, 64.0)),
@@ -169,7 +171,7 @@ impl Showcase {
                     }
                 });
             });
-            Heatmap::new("showcase", &self.heatmap).show(ui, &mut self.selected);
+            Heatmap::new("showcase", &self.heatmap, &self.settings).show(ui, &mut self.selected);
         });
         ui.add_space(space::S);
         theme::card(ui, |ui| {
@@ -201,7 +203,7 @@ fn harness(showcase: Showcase, size: egui::Vec2, theme: Theme) -> Harness<'stati
 #[test]
 #[ignore = "writes pictures to look at; needs a graphics driver"]
 fn screenshots_of_the_showcase() {
-    type Make = fn() -> HeatmapModel;
+    type Make = fn() -> Named;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     let models: [(&str, Make); 4] = [

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Area, Canvas, FIGURE, SMALL, STRONG, Svg, Type, WORD, fitted, width};
 use super::ink::{Ink, Look};
 use super::{Caption, ChartError, MARGIN, at_most, captioned};
-use crate::board::{CellState, GridCell, GridGroup, GridView, Layer};
+use crate::board::{Board, CellState, GridCell, GridGroup, GridView, Layer};
 use crate::report::colour::{sequential, text_on};
 
 const GAP: f64 = 2.0;
@@ -69,6 +69,7 @@ impl Layout {
 }
 
 pub fn draw(
+    board: &Board,
     view: &GridView,
     name: String,
     look: Look,
@@ -91,7 +92,7 @@ pub fn draw(
             MARGIN + place as f64 * (layout.size.0 + BETWEEN),
             top + line as f64 * (layout.size.1 + BETWEEN),
         );
-        grid(&mut canvas, view, &layout, group, origin);
+        grid(&mut canvas, (board, view), &layout, group, origin);
     }
     let bottom = top + lines as f64 * (layout.size.1 + BETWEEN) - BETWEEN;
     let bottom = legend(&mut canvas, view, (MARGIN, bottom + 14.0));
@@ -175,7 +176,7 @@ fn colour_bar(canvas: &mut Canvas, view: &GridView, at: (f64, f64)) -> f64 {
 
 fn grid(
     canvas: &mut Canvas,
-    view: &GridView,
+    (board, view): (&Board, &GridView),
     layout: &Layout,
     group: &GridGroup,
     origin: (f64, f64),
@@ -208,14 +209,17 @@ fn grid(
         let (row, column) = (number / view.columns.len(), number % view.columns.len());
         let area = layout.cell(origin, column, row);
         match found {
-            Some(found) => canvas.named(&found.name, |canvas| cell(canvas, view, found, area)),
+            Some(found) => {
+                let name = board.cell_name(view, found);
+                canvas.named(&name, |canvas| cell(canvas, view, found, area));
+            }
             None => canvas.disc(area.middle(), 1.0, Ink::Hairline, Ink::Hairline),
         }
     }
 }
 
 fn cell(canvas: &mut Canvas, view: &GridView, cell: &GridCell, area: Area) {
-    match &cell.state {
+    match cell.state {
         CellState::Waiting => {
             canvas.rect(area, CORNER, Ink::Sunken);
             canvas.outline(area, CORNER, 1.0, Ink::Hairline);
@@ -239,11 +243,17 @@ fn cell(canvas: &mut Canvas, view: &GridView, cell: &GridCell, area: Area) {
         },
         CellState::Invalid(reason) => {
             hatched(canvas, area, Ink::WarningTint, Ink::WarningHatch);
-            centred(canvas, area, WORD, Ink::Warning, reason_word(reason, area));
+            centred(
+                canvas,
+                area,
+                WORD,
+                Ink::Warning,
+                reason_word(reason.text(), area),
+            );
         }
         CellState::Failed(word) => {
             hatched(canvas, area, Ink::DangerTint, Ink::DangerHatch);
-            centred(canvas, area, WORD, Ink::Danger, word);
+            centred(canvas, area, WORD, Ink::Danger, word.text());
         }
         CellState::Skipped => {
             canvas.outline(area, CORNER, 1.0, Ink::Hairline);

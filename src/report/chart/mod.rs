@@ -125,7 +125,8 @@ impl Chart {
         }
         match self {
             Self::Heatmap { x, y, layer } => {
-                heatmap::draw(&board.grid(x, y, *layer), self.name(), look, caption)
+                let view = board.grid(x, y, *layer);
+                heatmap::draw(board, &view, self.name(), look, caption)
             }
             Self::Lines { x, layer } => {
                 let view = board.lines(x, *layer);

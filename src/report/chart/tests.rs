@@ -89,8 +89,7 @@ fn a_heatmap_shows_every_state_and_figure() {
     let done = document
         .board
         .entries()
-        .iter()
-        .filter(|e| e.state == crate::board::CellState::Done);
+        .filter(|e| e.state() == crate::board::CellState::Done);
     let mut figures = 0;
     for entry in done {
         let figure = Layer::Throughput.precise(entry.value(Layer::Throughput).unwrap());
@@ -152,15 +151,13 @@ fn text_is_drawn_with_the_bundled_font() {
 
 #[test]
 fn a_picture_that_no_one_could_read_is_refused() {
-    let rows: Vec<_> = (0..30_000)
-        .map(|i| {
-            std::sync::Arc::new(crate::store::row::CellRow {
-                concurrency: i + 1,
-                cell: i,
-                status: Some(crate::engine::event::CellStatus::Ok),
-                throughput_tps: 1.0,
-                ..Default::default()
-            })
+    let rows = (0..30_000)
+        .map(|i| crate::store::row::CellRow {
+            concurrency: i + 1,
+            cell: i,
+            status: Some(crate::engine::event::CellStatus::Ok),
+            throughput_tps: 1.0,
+            ..Default::default()
         })
         .collect();
     let board = Board::of_rows(&rows);
@@ -174,7 +171,7 @@ fn a_picture_that_no_one_could_read_is_refused() {
             "{error}"
         );
     }
-    let empty = Board::of_rows(&[]);
+    let empty = Board::of_rows(&library::Rows::default());
     let chart = Chart::Pareto {
         latency: Layer::TtftP50,
     };

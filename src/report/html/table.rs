@@ -45,8 +45,8 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
         page.raw("</th>\n");
     }
     page.raw("<th>State</th><th>Notes</th></tr></thead>\n<tbody>\n");
-    for (position, entry) in board.entries().iter().enumerate() {
-        let Some(row) = entry.row.as_deref() else {
+    for (position, entry) in board.entries().enumerate() {
+        let Some(row) = entry.row() else {
             continue;
         };
         let is_best = best == Some(position);
@@ -61,17 +61,17 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
             page.raw(&format!("<td>{}</td>", text(&value)));
         }
         for layer in &layers {
-            page.raw(&figure(entry, *layer));
+            page.raw(&figure(&entry, *layer));
         }
-        let state = state(entry, is_best);
-        let class = match &entry.state {
+        let state = state(&entry, is_best);
+        let class = match entry.state() {
             CellState::Failed(_) => " class=\"failed\"",
             CellState::Invalid(_) => " class=\"invalid\"",
             _ => "",
         };
         page.raw(&format!("<td{class}>{}</td>", text(&state)));
         page.raw("<td class=\"notes\">");
-        for (kind, seen) in notes(row) {
+        for (kind, seen) in notes(&row) {
             page.details(&kind, |page| page.element("p", "", &seen));
         }
         page.raw("</td></tr>\n");
@@ -80,8 +80,8 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
 }
 
 /// The unrounded figure stands in `data-v`, for sorting.
-fn figure(entry: &Entry, layer: Layer) -> String {
-    let interval = entry.row.as_deref().and_then(|row| layer.interval(row));
+fn figure(entry: &Entry<'_>, layer: Layer) -> String {
+    let interval = entry.row().and_then(|row| layer.interval(&row));
     match entry.value(layer) {
         Some(value) => format!(
             "<td class=\"figure\" data-v=\"{value}\">{}</td>",
@@ -91,8 +91,8 @@ fn figure(entry: &Entry, layer: Layer) -> String {
     }
 }
 
-fn state(entry: &Entry, best: bool) -> String {
-    let mut state = entry.state.text();
+fn state(entry: &Entry<'_>, best: bool) -> String {
+    let mut state = entry.state().text();
     if best {
         state.push_str(", best");
     }

@@ -1,19 +1,16 @@
 //! What was measured, where and with what: the lines beside a run's figures.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{kind_text, origin_text};
+use super::{Rows, kind_text, origin_text};
 use crate::engine::event::RunEnd;
 use crate::measure::figures::Mode;
 use crate::monitor::info::MachineInfo;
 use crate::plan::{Attached, RunKind};
 use crate::store::read::Origin;
-use crate::store::row::CellRow;
 use crate::store::sidecar::Metadata;
 use crate::units::{Bytes, Secs};
 
@@ -47,7 +44,7 @@ pub(super) fn of(
     origin: Origin,
     kind: Option<RunKind>,
     date: Option<Timestamp>,
-    rows: &[Arc<CellRow>],
+    rows: &Rows,
 ) -> Vec<Fact> {
     let mut facts = Facts::default();
     facts.push("Kind", kind.map(|kind| kind_text(kind).to_owned()));
@@ -57,22 +54,28 @@ pub(super) fn of(
         facts.push("Date", date.map(date_text));
         facts.push("Written by", Some(origin_text(origin).to_owned()));
     }
-    let first = rows.first();
+    let first = rows.get(0);
     facts.push(
         "Mode",
-        first.and_then(|row| row.mode).map(|mode| match mode {
-            Mode::Sustained => "Sustained".to_owned(),
-            Mode::Compatible => "Compatible".to_owned(),
-        }),
+        first
+            .as_ref()
+            .and_then(|row| row.mode)
+            .map(|mode| match mode {
+                Mode::Sustained => "Sustained".to_owned(),
+                Mode::Compatible => "Compatible".to_owned(),
+            }),
     );
     facts.push(
         "Balancer",
-        first.and_then(|row| row.balancer).map(|b| b.to_string()),
+        first
+            .as_ref()
+            .and_then(|row| row.balancer)
+            .map(|b| b.to_string()),
     );
     facts.0
 }
 
-fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &[Arc<CellRow>]) {
+fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     let model = &metadata.plan.model;
     let synthetic = model.synthetic && !model.label.contains("synthetic");
     facts.push(

@@ -1,36 +1,129 @@
 //! Rows of any lab as rows of ours.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::ops::Range;
 use std::str::FromStr;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 use csv::StringRecord;
 
 use super::BestCell;
 use crate::engine::event::CellStatus;
 use crate::measure::figures::FlagKind;
-use crate::store::error::StoreError;
 use crate::store::pairs;
-use crate::store::read::{self, Damage, Format, LegacyRow, Opened, Origin, Record};
+use crate::store::read::{self, Damage, LegacyRow, Opened, Origin};
 use crate::store::row::CellRow;
 use crate::store::row_file::header_of;
 use crate::store::table::Table;
+use crate::store::threads::in_ranges;
 
-/// Shorter files are read by one thread: others would cost more than they save.
-const LONG_FILE_BYTES: u64 = 1 << 20;
-/// A file whose text is kept beside its rows is no longer than this.
-const LONGEST_TEXT_BYTES: u64 = 16 << 20;
-/// Records that a thread takes on at once.
-const BATCH: usize = 2048;
-/// More threads only wait for the one that reads.
-const MOST_THREADS: usize = 6;
+/// The rows of a file with more are read from its text each time they are asked for: held, each
+/// takes a kilobyte.
+const MOST_HELD: usize = 20_000;
+
+/// The rows of a run in its file's order. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Rows(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    form: Form,
+    len: usize,
+    /// The file as it is; empty where rows came from none.
+    table: Table,
+    /// Per row, its position in `table`; `None` where they are the same.
+    numbers: Option<Vec<usize>>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Held(Vec<Arc<CellRow>>),
+    /// How they are read from the table.
+    Text(Meaning),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Held(Vec::new())
+    }
+}
+
+/// Rows that came from no file.
+impl FromIterator<CellRow> for Rows {
+    fn from_iter<I: IntoIterator<Item = CellRow>>(rows: I) -> Self {
+        let held: Vec<_> = rows.into_iter().map(Arc::new).collect();
+        Self(Arc::new(Inner {
+            len: held.len(),
+            form: Form::Held(held),
+            ..Inner::default()
+        }))
+    }
+}
+
+impl Rows {
+    pub fn len(&self) -> usize {
+        self.0.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn get(&self, row: usize) -> Option<Cow<'_, CellRow>> {
+        match &self.0.form {
+            Form::Held(rows) => Some(Cow::Borrowed(rows.get(row)?.as_ref())),
+            Form::Text(meaning) => {
+                let mut record = StringRecord::new();
+                self.read(meaning, row, &mut record).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// To be kept longer than the rows.
+    pub fn shared(&self, row: usize) -> Option<Arc<CellRow>> {
+        match &self.0.form {
+            Form::Held(rows) => rows.get(row).map(Arc::clone),
+            Form::Text(_) => Some(Arc::new(self.get(row)?.into_owned())),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Cow<'_, CellRow>> {
+        self.range(0..self.len())
+    }
+
+    /// Some of the rows; cheaper than asking for each.
+    pub fn range(&self, rows: Range<usize>) -> impl Iterator<Item = Cow<'_, CellRow>> {
+        let mut record = StringRecord::new();
+        rows.filter_map(move |row| match &self.0.form {
+            Form::Held(_) => self.get(row),
+            Form::Text(meaning) => self.read(meaning, row, &mut record).map(Cow::Owned),
+        })
+    }
+
+    fn read(&self, meaning: &Meaning, row: usize, record: &mut StringRecord) -> Option<CellRow> {
+        fill(record, &self.0.table, self.table_row(row)?);
+        meaning.row(record).and_then(Result::ok)
+    }
+
+    /// The file as it is, with columns that are not ours and rows without a meaning; empty where the
+    /// rows came from none.
+    pub fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    /// Where a row stands in the table.
+    pub fn table_row(&self, row: usize) -> Option<usize> {
+        match &self.0.numbers {
+            Some(numbers) => numbers.get(row).copied(),
+            None => (row < self.0.table.len()).then_some(row),
+        }
+    }
+}
 
 /// A file's rows by their meaning.
 pub(super) struct Typed {
     pub origin: Origin,
-    /// In the file's order.
-    pub rows: Vec<Arc<CellRow>>,
+    pub rows: Rows,
     /// By line; at most the first thousand.
     pub damaged: Vec<Damage>,
     pub damaged_lines: u64,
@@ -41,95 +134,90 @@ impl Default for Typed {
     fn default() -> Self {
         Self {
             origin: Origin::Ours,
-            rows: Vec::new(),
+            rows: Rows::default(),
             damaged: Vec::new(),
             damaged_lines: 0,
         }
     }
 }
 
-/// Part of a file, by its number.
-struct Batch {
-    number: usize,
-    rows: Vec<Arc<CellRow>>,
-    damaged: Vec<Damage>,
+/// What came of a range of a table's rows.
+struct Judged {
+    held: Vec<Arc<CellRow>>,
+    /// Rows without a meaning, and what is wrong with them; `None` where the file's origin is unknown.
+    others: Vec<(usize, Option<String>)>,
 }
 
-/// Reads all rows. The file's text is not kept, so that a long file takes little more memory than
-/// its rows; while one thread splits it into records, others find out what these mean.
-///
-/// # Errors
-/// The file cannot be read, is empty, or is not text.
-pub(super) fn read(path: &Path) -> Result<Typed, StoreError> {
-    let long = std::fs::metadata(path).is_ok_and(|about| about.len() >= LONG_FILE_BYTES);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if long { cores.min(MOST_THREADS) } else { 0 };
-    let done: Mutex<Vec<Batch>> = Mutex::new(Vec::new());
-    let meaning: OnceLock<Meaning> = OnceLock::new();
-    let (hand_over, batches) = sync_channel::<(usize, Vec<Record>)>(2 * threads);
-    let batches = Mutex::new(batches);
-    let take = |number: usize, records: Vec<Record>| {
-        if let Some(meaning) = meaning.get() {
-            let batch = meaning.batch(number, &records);
-            done.lock().expect("no thread panics with it").push(batch);
-        }
-    };
-    let opened = std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    // Let go of before the work begins.
-                    let next = batches.lock().expect("no thread panics with it").recv();
-                    let Ok((number, records)) = next else { return };
-                    take(number, records);
-                }
-            });
-        }
-        let mut number = 0;
-        let mut records = Vec::with_capacity(BATCH);
-        let mut send = |records: Vec<Record>| {
-            if threads == 0 {
-                take(number, records);
-            } else {
-                // Fails only where all threads are gone, and then the scope tells of their panic.
-                let _ = hand_over.send((number, records));
-            }
-            number += 1;
+/// Finds out what the rows of a file mean.
+pub(super) fn typed(mut opened: Opened) -> Typed {
+    let table = std::mem::take(&mut opened.table);
+    let meaning = Meaning::new(opened.origin, &table, &opened);
+    let hold = table.len() <= MOST_HELD;
+    let parts = in_ranges(table.len(), |rows| {
+        let mut judged = Judged {
+            held: Vec::new(),
+            others: Vec::new(),
         };
-        let opened = read::each(path, |opened, record| {
-            meaning.get_or_init(|| Meaning::new(opened.format(), path));
-            records.push(record);
-            if records.len() == BATCH {
-                send(std::mem::replace(&mut records, Vec::with_capacity(BATCH)));
+        let mut record = StringRecord::new();
+        for number in rows {
+            fill(&mut record, &table, number);
+            match meaning.row(&record) {
+                Some(Ok(row)) if hold => judged.held.push(Arc::new(row)),
+                Some(Ok(_)) => {}
+                Some(Err(what)) => judged.others.push((number, Some(what))),
+                None => judged.others.push((number, None)),
             }
-        });
-        send(records);
-        drop(hand_over);
-        opened
-    })?;
-    let mut parts = done.into_inner().expect("no thread panics with it");
-    parts.sort_unstable_by_key(|part| part.number);
-    let mut damaged = opened.damaged;
-    let mut damaged_lines = opened.damaged_lines;
-    let mut rows = Vec::with_capacity(parts.iter().map(|part| part.rows.len()).sum());
+        }
+        judged
+    });
+    let (mut held, mut others) = (Vec::new(), Vec::new());
     for part in parts {
-        damaged_lines += part.damaged.len() as u64;
-        rows.extend(part.rows);
-        damaged.extend(part.damaged);
+        held.extend(part.held);
+        others.extend(part.others);
     }
-    damaged.sort_by_key(|damage| damage.line);
-    damaged.truncate(read::MAX_DESCRIBED);
-    Ok(Typed {
+    let numbers = (!others.is_empty()).then(|| {
+        let mut others = others.iter().map(|(number, _)| *number).peekable();
+        let good = |number: &usize| others.next_if_eq(number).is_none();
+        (0..table.len()).filter(good).collect::<Vec<_>>()
+    });
+    for (number, what) in others {
+        let Some(what) = what else { continue };
+        opened.damaged_lines += 1;
+        let line = opened.line(number);
+        opened.damaged.push(Damage { line, what });
+    }
+    opened.damaged.sort_by_key(|damage| damage.line);
+    opened.damaged.truncate(read::MAX_DESCRIBED);
+    let rows = Rows(Arc::new(Inner {
+        len: numbers.as_ref().map_or(table.len(), Vec::len),
+        form: if hold {
+            Form::Held(held)
+        } else {
+            Form::Text(meaning)
+        },
+        table,
+        numbers,
+    }));
+    Typed {
         origin: opened.origin,
         rows,
-        damaged,
-        damaged_lines,
-    })
+        damaged: opened.damaged,
+        damaged_lines: opened.damaged_lines,
+    }
+}
+
+fn fill(record: &mut StringRecord, table: &Table, row: usize) {
+    record.clear();
+    for cell in table.row(row) {
+        record.push_field(cell);
+    }
 }
 
 /// How a file's records are read.
+#[derive(Debug)]
 struct Meaning {
-    format: Format,
+    origin: Origin,
+    header: StringRecord,
     /// The columns are those of today's rows, in their order: names need not be looked at.
     by_position: bool,
     /// Of another lab's file without a column that is named twice.
@@ -137,37 +225,16 @@ struct Meaning {
 }
 
 impl Meaning {
-    fn new(format: Format, path: &Path) -> Self {
-        let own = header_of::<CellRow>(path).unwrap_or_default();
+    fn new(origin: Origin, table: &Table, opened: &Opened) -> Self {
+        let own = header_of::<CellRow>(&opened.path).unwrap_or_default();
+        let header: StringRecord = table.header().into();
+        let known = !matches!(origin, Origin::Ours | Origin::Other);
         Self {
-            by_position: format.origin == Origin::Ours
-                && format.header.iter().eq(own.iter().map(String::as_str)),
-            legacy: LegacyColumns::of(&format.header),
-            format,
+            origin,
+            by_position: origin == Origin::Ours && table.header() == own,
+            legacy: LegacyColumns::of(&header).filter(|_| known),
+            header,
         }
-    }
-
-    fn batch(&self, number: usize, records: &[Record]) -> Batch {
-        let mut batch = Batch {
-            number,
-            rows: Vec::with_capacity(records.len()),
-            damaged: Vec::new(),
-        };
-        for record in records {
-            let row = match self.format.fault(record) {
-                Some(what) => Err(what),
-                None => match self.row(&record.fields) {
-                    Some(row) => row,
-                    None => continue,
-                },
-            };
-            let line = record.line;
-            match row {
-                Ok(row) => batch.rows.push(Arc::new(row)),
-                Err(what) => batch.damaged.push(Damage { line, what }),
-            }
-        }
-        batch
     }
 
     /// `None` of a file of unknown origin.
@@ -176,17 +243,16 @@ impl Meaning {
             let row = fields.deserialize::<CellRow>(None);
             return Some(row.map_err(|e| e.to_string()));
         }
-        let known = !matches!(self.format.origin, Origin::Ours | Origin::Other);
-        let legacy = self.legacy.as_ref().filter(|_| known);
-        if let Some(row) = legacy.and_then(|columns| columns.row(fields)) {
+        if let Some(row) = self.legacy.as_ref().and_then(|columns| columns.row(fields)) {
             return Some(Ok(of_legacy(row)));
         }
         // Slower, but it says in words what is wrong.
-        by_name(self.format.origin, &self.format.header, fields)
+        by_name(self.origin, &self.header, fields)
     }
 }
 
 /// Where the values of a [`LegacyRow`] stand.
+#[derive(Debug)]
 struct LegacyColumns([Option<usize>; 12]);
 
 impl LegacyColumns {
@@ -261,20 +327,6 @@ fn value<T: FromStr>(fields: &StringRecord, column: Option<usize>) -> Option<Opt
         None | Some("") => Some(None),
         Some(text) => text.parse().ok().map(Some),
     }
-}
-
-/// The file's own text, and the position in it of each row that has a meaning. Empty for a long
-/// file: its rows alone must do.
-pub(super) fn text(path: &Path) -> (Table, Vec<usize>) {
-    let short = std::fs::metadata(path).is_ok_and(|about| about.len() <= LONGEST_TEXT_BYTES);
-    let opened = short.then(|| read::open(path).ok()).flatten();
-    let Some(opened) = opened else {
-        return <_>::default();
-    };
-    let header: StringRecord = opened.table.header().into();
-    let has_meaning = |number: &usize| matches!(row(&opened, &header, *number), Some(Ok(_)));
-    let rows = (0..opened.table.len()).filter(has_meaning).collect();
-    (opened.table, rows)
 }
 
 fn row(opened: &Opened, header: &StringRecord, number: usize) -> Option<Result<CellRow, String>> {

@@ -184,3 +184,33 @@ fn a_damaged_file_describes_a_thousand_lines_and_counts_the_rest() {
     let opened = read("a,b\n".to_owned() + &"1\n".repeat(1500)).unwrap();
     assert_eq!((opened.damaged.len(), opened.damaged_lines), (1000, 1500));
 }
+
+#[test]
+fn a_long_file_reads_as_its_pieces_do() {
+    // Long enough for several threads; quoted fields span lines, so that not every line end is the
+    // end of a record.
+    let mut text = "a,b\n".to_owned();
+    for i in 0..60_000_u32 {
+        match i % 1_000 {
+            10 => writeln!(text, "{i},\"two\nlines, \"\"{i}\"\"\"").unwrap(),
+            20 => writeln!(text, "{i}").unwrap(),
+            30 => writeln!(text, "\n{i},\"opened and never closed").unwrap(),
+            _ => writeln!(text, "{i},some text of no importance").unwrap(),
+        }
+    }
+    let opened = read(&text).unwrap();
+    assert!(text.len() > 1 << 20, "{}", text.len());
+    let bad = |i: u32| matches!(i % 1_000, 20 | 30);
+    let good: Vec<u32> = (0..60_000).filter(|i| !bad(*i)).collect();
+    assert_eq!(opened.table.len(), good.len());
+    for (row, i) in good.iter().enumerate() {
+        assert_eq!(opened.table.get(row, 0), Some(i.to_string().as_str()));
+        // A thousand have a quoted line end and a blank line, up to here.
+        let lines_more = 2 * (i / 1_000) + u32::from(i % 1_000 > 10) + u32::from(i % 1_000 > 30);
+        assert_eq!(opened.line(row), u64::from(2 + i + lines_more), "{i}");
+    }
+    assert_eq!(opened.table.get(10, 1), Some("two\nlines, \"10\""));
+    assert_eq!(opened.damaged_lines, 120);
+    assert_eq!(lines_of(&opened)[..2], [23, 34]);
+    assert_eq!(lines_of(&opened)[118..], [59_141, 59_152]);
+}

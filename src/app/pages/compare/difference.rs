@@ -8,7 +8,7 @@ use crate::app::heat_panel::choose;
 use crate::app::theme::{self, space};
 use crate::app::widgets::colour_bar::{Orientation, colour_bar};
 use crate::app::widgets::heatmap::{
-    CellId, CellInput, CellState, GridInput, HeatCell, Heatmap, HeatmapInput, HeatmapModel,
+    CellId, CellState, GridInput, HeatCell, Heatmap, HeatmapInput, HeatmapModel, Words,
 };
 use crate::compare::render::letter;
 use crate::compare::{Comparison, Delta, Figure, MatchedCell, Measure, Overlap, percent_text};
@@ -77,7 +77,7 @@ fn input(
     cell: &MatchedCell,
     choices: &Choices,
     measure: &Measure,
-) -> Option<CellInput> {
+) -> Option<HeatCell> {
     let Choices { base, other, .. } = *choices;
     let delta = comparison.delta(cell, base, other, measure);
     let state = match (delta.percent, &cell.sides[base], &cell.sides[other]) {
@@ -93,17 +93,42 @@ fn input(
             (Some(_), Some(_)) => note(format!("{} is 0", letter(base))),
         },
     };
-    Some(CellInput {
+    Some(HeatCell {
         id: CellId(u32::try_from(position).unwrap_or(u32::MAX)),
-        settings: comparison.label(cell),
         state,
         best: false,
-        details: details(&delta, measure, choices),
     })
 }
 
+/// What is said of the cells of a comparison.
+struct OfComparison<'a> {
+    comparison: &'a Comparison,
+    choices: &'a Choices,
+}
+
+impl OfComparison<'_> {
+    fn cell(&self, id: CellId) -> Option<&MatchedCell> {
+        self.comparison.cells().get(id.0 as usize)
+    }
+}
+
+impl Words for OfComparison<'_> {
+    fn settings(&self, id: CellId) -> String {
+        let label = self.cell(id).map(|cell| self.comparison.label(cell));
+        label.unwrap_or_default()
+    }
+
+    fn details(&self, id: CellId) -> Vec<(String, String)> {
+        let Choices { base, other, .. } = *self.choices;
+        let measure = measure(self.choices);
+        let delta = |cell| self.comparison.delta(cell, base, other, &measure);
+        let delta = self.cell(id).map(delta);
+        delta.map_or_else(Vec::new, |delta| details(&delta, &measure, self.choices))
+    }
+}
+
 fn note(word: String) -> CellState {
-    CellState::Note { word }
+    CellState::Note { word: word.into() }
 }
 
 /// Each run's figure with its interval, and what they allow to say.
@@ -167,9 +192,15 @@ impl Shown {
             theme::caption(ui, &view.legend);
         });
         ui.add_space(space::S);
-        Heatmap::new("differences", &view.model)
+        let words = OfComparison {
+            comparison: &self.comparison,
+            choices,
+        };
+        let mut selected = choices.selected;
+        Heatmap::new("differences", &view.model, &words)
             .empty("No cell in either run", "Choose other runs above.")
-            .show(ui, &mut choices.selected);
+            .show(ui, &mut selected);
+        choices.selected = selected;
     }
 
     fn choose_axes(&self, ui: &mut Ui, choices: &mut Choices) -> bool {

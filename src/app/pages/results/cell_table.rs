@@ -8,8 +8,7 @@ mod tests;
 
 pub(super) use self::draw::filter_is_focused;
 use self::file::FileRows;
-use crate::board::{Board, Dimension, Layer};
-use crate::store::library::LoadedRun;
+use crate::board::{Board, CellState, Dimension, Layer};
 
 /// What a column shows, and what rows can be sorted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub struct CellTable {
     /// What rows can be sorted by; `None` is the board's own order.
     choices: Vec<Option<Content>>,
     /// Positions in the board's entries, in the order shown.
-    order: Vec<usize>,
+    order: Vec<u32>,
 }
 
 impl CellTable {
@@ -60,8 +59,8 @@ impl CellTable {
     }
 
     /// Of a run from disk, which can be sorted by every column of its file, too.
-    pub fn of_run(run: &LoadedRun, board: &Board, asked: Asked) -> Self {
-        Self::with(board, Some(FileRows::new(run, board)), asked)
+    pub fn of_run(board: &Board, asked: Asked) -> Self {
+        Self::with(board, FileRows::new(board), asked)
     }
 
     fn with(board: &Board, file: Option<FileRows>, asked: Asked) -> Self {
@@ -83,6 +82,16 @@ impl CellTable {
 
     /// Takes a board that has changed, or another wish, and keeps what else was asked.
     pub fn update(&mut self, board: &Board) {
+        self.update_columns(board);
+        self.order = self.sorted(board);
+        self.filter(board);
+        if let Some(count) = self.asked.count {
+            self.order.truncate(count);
+        }
+    }
+
+    /// As [`CellTable::update`], but for the rows, which cannot be drawn then.
+    pub fn update_columns(&mut self, board: &Board) {
         let varying = board
             .dimensions()
             .into_iter()
@@ -109,11 +118,6 @@ impl CellTable {
             .collect();
         let choices = ours.into_iter().chain(of_file).map(Some);
         self.choices = [None].into_iter().chain(choices).collect();
-        self.order = self.sorted(board);
-        self.filter(board);
-        if let Some(count) = self.asked.count {
-            self.order.truncate(count);
-        }
     }
 
     /// Sorts by a column: its best first, and the other way round the second time.
@@ -133,9 +137,8 @@ impl CellTable {
     }
 
     /// Cells without a figure stand last, whichever way the others are sorted.
-    fn sorted(&self, board: &Board) -> Vec<usize> {
-        let entries = board.entries();
-        let mut order: Vec<usize> = (0..entries.len()).collect();
+    fn sorted(&self, board: &Board) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..board.len() as u32).collect();
         let Some((content, ascending)) = &self.asked.sort else {
             return order;
         };
@@ -144,22 +147,19 @@ impl CellTable {
         };
         match content {
             Content::Layer(layer) => {
-                let keys: Vec<Option<f64>> = entries.iter().map(|e| e.value(*layer)).collect();
-                order.sort_by(|&a, &b| match (keys[a], keys[b]) {
+                let keys = board.values(*layer);
+                order.sort_by(|&a, &b| match (keys[a as usize], keys[b as usize]) {
                     (Some(a), Some(b)) => directed(a.total_cmp(&b)),
                     (a, b) => b.is_some().cmp(&a.is_some()),
                 });
             }
             Content::Dimension(dimension) => {
-                let keys: Vec<_> = order
-                    .iter()
-                    .map(|entry| board.coordinate(*entry, dimension))
-                    .collect();
-                order.sort_by(|&a, &b| directed(keys[a].cmp(&keys[b])));
+                let key = |entry: u32| board.coordinate(entry as usize, dimension);
+                order.sort_by(|&a, &b| directed(key(a).cmp(&key(b))));
             }
             Content::State => {
-                let keys: Vec<String> = entries.iter().map(|e| e.state.text()).collect();
-                order.sort_by(|&a, &b| directed(keys[a].cmp(&keys[b])));
+                let key = |entry: u32| board.state(entry as usize).map(CellState::words);
+                order.sort_by(|&a, &b| directed(key(a).cmp(&key(b))));
             }
             Content::File(column) => {
                 if let Some(file) = &self.file {
@@ -183,8 +183,9 @@ impl CellTable {
         }
         let mut order = std::mem::take(&mut self.order);
         order.retain(|entry| {
-            let row = self.line(|column| self.text(column, board, *entry));
-            let searched = format!("{} {row}", board.label(*entry)).to_lowercase();
+            let entry = *entry as usize;
+            let row = self.line(|column| self.text(column, board, entry));
+            let searched = format!("{} {row}", board.label(entry)).to_lowercase();
             words.iter().all(|word| searched.contains(word))
         });
         self.order = order;
@@ -192,8 +193,8 @@ impl CellTable {
 
     /// Positions in the board's entries, in the order shown.
     #[cfg(test)]
-    pub fn order(&self) -> &[usize] {
-        &self.order
+    pub fn order(&self) -> Vec<usize> {
+        self.order.iter().map(|entry| *entry as usize).collect()
     }
 
     fn line(&self, text: impl Fn(&TableColumn) -> String) -> String {
@@ -201,7 +202,7 @@ impl CellTable {
         cells.join("\t")
     }
 
-    fn copied(&self, board: &Board, entries: &[usize]) -> String {
+    fn copied(&self, board: &Board, entries: &[u32]) -> String {
         let mut text = self.line(|column| match column.unit {
             "" => column.name.clone(),
             unit => format!("{} ({unit})", column.name),
@@ -209,7 +210,7 @@ impl CellTable {
         text.push('\n');
         for entry in entries {
             text += &self.line(|column| {
-                let text = self.text(column, board, *entry);
+                let text = self.text(column, board, *entry as usize);
                 match &column.content {
                     // Without the comma between thousands, which a spreadsheet may take for a
                     // decimal one.
@@ -225,7 +226,7 @@ impl CellTable {
 
     /// The header and one cell's row, parted by tabs.
     pub fn copy_text(&self, board: &Board, entry: usize) -> String {
-        self.copied(board, &[entry])
+        self.copied(board, &[entry as u32])
     }
 
     /// The header and all rows shown, parted by tabs.
@@ -234,19 +235,16 @@ impl CellTable {
     }
 
     fn text(&self, column: &TableColumn, board: &Board, entry: usize) -> String {
-        let Some(found) = board.entries().get(entry) else {
-            return String::new();
-        };
         match &column.content {
             Content::Dimension(dimension) => board
                 .coordinate(entry, dimension)
                 .map(ToString::to_string)
                 .unwrap_or_default(),
-            Content::Layer(layer) => found
-                .value(*layer)
+            Content::Layer(layer) => board
+                .value(entry, *layer)
                 .map(|value| layer.precise(value))
                 .unwrap_or_default(),
-            Content::State => found.state.text(),
+            Content::State => board.state(entry).map(CellState::text).unwrap_or_default(),
             Content::File(column) => self
                 .file
                 .as_ref()

@@ -115,7 +115,7 @@ impl OpenedRun {
         choices.heat.update(&board);
         choices.lines.update(&board);
         choices.pareto.update(&board);
-        let table = CellTable::of_run(&run, &board, std::mem::take(&mut choices.table));
+        let table = CellTable::of_run(&board, std::mem::take(&mut choices.table));
         let main_facts = MAIN_FACTS
             .iter()
             .filter_map(|name| run.facts.iter().find(|fact| fact.name == *name))
@@ -209,10 +209,9 @@ impl OpenedRun {
     /// Figures in the order of the table's rows.
     #[cfg(test)]
     pub(super) fn figures_in_order(&self, layer: Layer) -> Vec<f64> {
-        let entries = self.board.entries();
-        let order = self.table.order().iter();
+        let order = self.table.order().into_iter();
         order
-            .filter_map(|entry| entries[*entry].value(layer))
+            .filter_map(|entry| self.board.value(entry, layer))
             .collect()
     }
 }

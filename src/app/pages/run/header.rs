@@ -104,7 +104,10 @@ fn figures(run: &RunView) -> String {
     }
     if let Some(best) = run.state.best() {
         let figure = Layer::Throughput.with_unit(best.throughput_tps);
-        parts.push(format!("best {figure} at {}", run.board.label(best.cell)));
+        parts.push(format!(
+            "best {figure} at {}",
+            run.state.board().label(best.cell)
+        ));
     }
     parts.join("  ·  ")
 }

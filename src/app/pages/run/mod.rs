@@ -7,6 +7,7 @@ pub(super) mod plots;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use crate::app::pages::results::cell_table::CellTable;
 use crate::app::reading::{Read, Wanted};
 use crate::app::run_state::RunState;
 use crate::app::theme::{self, palette, space};
-use crate::board::{Board, Layer};
+use crate::board::Layer;
 use crate::report::chart::Chart;
 
 /// What the user did on the page.
@@ -36,7 +37,7 @@ pub enum RunAction {
     CopyText(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 enum Tab {
     #[default]
     Heatmap,
@@ -72,9 +73,8 @@ pub struct RunView {
     pub stopping: bool,
     /// Its results file; `None` until the engine has taken it on.
     pub csv: Option<PathBuf>,
-    board: Arc<Board>,
-    /// Those that were not prepared from the present board yet.
-    stale_charts: Vec<Tab>,
+    /// What was not prepared from the present state yet.
+    stale: HashSet<Tab>,
     /// The state's revision that everything below was prepared from.
     revision: Option<u64>,
     heat: HeatPanel,
@@ -89,16 +89,13 @@ pub struct RunView {
 
 impl RunView {
     pub fn new(state: RunState) -> Self {
-        let mut state = state;
-        let board = state.board();
-        let table = CellTable::new(&board);
+        let table = CellTable::new(state.board());
         let mut view = Self {
             state,
             paused: false,
             stopping: false,
             csv: None,
-            board,
-            stale_charts: Vec::new(),
+            stale: HashSet::new(),
             revision: None,
             heat: HeatPanel::default(),
             lines: LinesPanel::default(),
@@ -117,27 +114,31 @@ impl RunView {
     pub fn update(&mut self) {
         if self.revision != Some(self.state.revision()) {
             self.revision = Some(self.state.revision());
-            self.board = self.state.board();
-            self.heat.update(&self.board);
-            self.table.update(&self.board);
-            self.stale_charts = [Tab::Lines, Tab::Pareto].into();
+            self.heat.update(self.state.board());
+            // What is copied of a cell needs no other tab to be shown.
+            self.table.update_columns(self.state.board());
+            self.stale.extend([Tab::Lines, Tab::Pareto, Tab::Cells]);
         }
-        self.prepare_chart();
+        self.stale.extend([Tab::Plots, Tab::Log]);
+        self.prepare_tab();
         let live = self.state.live_snapshot().tokens_per_second;
-        self.heat.set_live(&self.board, live);
-        self.plots.update(&self.state, &self.board);
-        self.log.update(self.state.log());
+        self.heat.set_live(live);
         self.update_detail();
     }
 
-    /// The charts of hidden tabs are left as they were: with ten thousand cells, each takes longer
-    /// than a frame.
-    fn prepare_chart(&mut self) {
-        let stale = self.stale_charts.iter().position(|tab| *tab == self.tab);
-        let Some(stale) = stale else { return };
-        match self.stale_charts.swap_remove(stale) {
-            Tab::Lines => self.lines.update(&self.board),
-            _ => self.pareto.update(&self.board),
+    /// What hidden tabs show is left as it was: with ten thousand cells, all of them together take
+    /// longer than a frame.
+    fn prepare_tab(&mut self) {
+        if !self.stale.remove(&self.tab) {
+            return;
+        }
+        let board = self.state.board();
+        match self.tab {
+            Tab::Lines => self.lines.update(board),
+            Tab::Pareto => self.pareto.update(board),
+            Tab::Cells => self.table.update(board),
+            Tab::Log => self.log.update(self.state.log()),
+            _ => self.plots.update(&self.state),
         }
     }
 
@@ -152,7 +153,8 @@ impl RunView {
 
     /// The selected cell's figures as two lines parted by tabs, to be pasted into a spreadsheet.
     pub fn copy_text(&self) -> Option<String> {
-        Some(self.table.copy_text(&self.board, self.heat.selected?))
+        let board = self.state.board();
+        Some(self.table.copy_text(board, self.heat.selected?))
     }
 
     pub fn layer(&self) -> Layer {
@@ -160,7 +162,7 @@ impl RunView {
     }
 
     pub fn set_layer(&mut self, layer: Layer) {
-        self.heat.set_layer(layer, &self.board);
+        self.heat.set_layer(layer, self.state.board());
     }
 
     /// Shows the log, unless another tab with a filter is shown.
@@ -175,7 +177,8 @@ impl RunView {
         let result = selected.and_then(|cell| self.state.result(cell));
         let result = result.map(Arc::as_ref);
         let revision = self.state.revision();
-        self.detail.update(&self.board, selected, revision, result);
+        let board = self.state.board();
+        self.detail.update(board, selected, revision, result);
         if selected.is_some() && selected == self.state.running() {
             let logs = log::server_ends(self.state.log());
             self.detail.set_live_logs(logs);
@@ -189,7 +192,8 @@ impl RunView {
                 self.state.log_line(*source, line);
             }
         }
-        self.log.update(self.state.log());
+        self.stale.insert(Tab::Log);
+        self.prepare_tab();
         self.update_detail();
     }
 
@@ -253,15 +257,16 @@ pub fn show(
         actions.extend(header::show(ui, run).into_iter().map(RunAction::Command));
         ui.add_space(space::S);
         tabs(ui, &mut run.tab, wide);
-        run.prepare_chart();
+        run.prepare_tab();
         ui.add_space(space::S);
         let before = run.heat.selected;
+        let board = run.state.board();
         match run.tab {
-            Tab::Heatmap => run.heat.show(ui, &run.board),
-            Tab::Lines => run.lines.show(ui, &run.board, &mut run.heat.selected),
-            Tab::Pareto => run.pareto.show(ui, &run.board, &mut run.heat.selected),
+            Tab::Heatmap => run.heat.show(ui, board),
+            Tab::Lines => run.lines.show(ui, board, &mut run.heat.selected),
+            Tab::Pareto => run.pareto.show(ui, board, &mut run.heat.selected),
             Tab::Cells => {
-                let copied = run.table.show(ui, &run.board, &mut run.heat.selected);
+                let copied = run.table.show(ui, board, &mut run.heat.selected);
                 actions.extend(copied.map(RunAction::CopyText));
             }
             Tab::Plots => run.plots.show(ui),

@@ -55,17 +55,28 @@ pub struct Plots {
     all_s: (f64, f64),
     /// Sensors that this machine lacks, in a sentence.
     missing: Option<String>,
+    /// How many cells the run had when its spans were named.
+    cells: usize,
 }
 
 impl Plots {
-    pub fn update(&mut self, state: &RunState, board: &Board) {
-        let now_s = state.progress().elapsed_s.unwrap_or(0.0);
+    pub fn update(&mut self, state: &RunState) {
+        let (now_s, board) = (state.progress().elapsed_s.unwrap_or(0.0), state.board());
+        // Spans only follow each other, and keep their names as long as no cells are added.
+        let mut named = std::mem::take(&mut self.spans);
+        if self.cells != board.len() {
+            named.clear();
+        }
+        let mut named = named.into_iter().map(|span| span.name);
         let spans = state.spans().iter().map(|span| TimeSpan {
-            name: board.label(span.cell),
+            name: named.next().unwrap_or_else(|| board.label(span.cell)),
             start_s: span.start_s,
             end_s: span.end_s.unwrap_or(now_s),
         });
-        *self = Self::new(state.series(), spans.collect());
+        *self = Self {
+            cells: board.len(),
+            ..Self::new(state.series(), spans.collect())
+        };
     }
 
     /// The machine over the time of a run that was read from its files.
@@ -74,10 +85,10 @@ impl Plots {
         for sample in &file.samples {
             take_sample(&mut series, sample);
         }
-        let entries = board.entries().iter().enumerate();
+        let entries = board.entries().enumerate();
         let mut spans: Vec<TimeSpan> = entries
             .filter_map(|(position, entry)| {
-                let row = entry.row.as_deref()?;
+                let row = entry.row()?;
                 Some(TimeSpan {
                     name: board.label(position),
                     start_s: file.at_s(row.started_at?)?,
@@ -112,6 +123,7 @@ impl Plots {
             all_s: (firsts.fold(0.0, f64::min), lasts.fold(1.0, f64::max)),
             missing: missing(series),
             spans,
+            cells: 0,
         }
     }
 

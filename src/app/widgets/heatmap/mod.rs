@@ -18,7 +18,7 @@ use egui_material_icons::icons::ICON_GRID_VIEW;
 use crate::app::theme::{self, font, palette};
 use layout::Layout;
 use model::Move;
-pub use model::{CellId, CellInput, CellState, GridInput, HeatCell, HeatmapInput, HeatmapModel};
+pub use model::{CellId, CellState, GridInput, HeatCell, HeatmapInput, HeatmapModel, Words};
 
 /// What the user did in this frame.
 #[derive(Debug, Default)]
@@ -35,11 +35,12 @@ pub struct HeatmapOutput {
 pub struct Heatmap<'a> {
     id_salt: &'a str,
     model: &'a HeatmapModel,
+    words: &'a dyn Words,
     empty: (&'a str, &'a str),
 }
 
 impl<'a> Heatmap<'a> {
-    pub fn new(id_salt: &'a str, model: &'a HeatmapModel) -> Self {
+    pub fn new(id_salt: &'a str, model: &'a HeatmapModel, words: &'a dyn Words) -> Self {
         let empty = (
             "No cells yet",
             "Start a run, and each cell appears here as it is measured.",
@@ -47,6 +48,7 @@ impl<'a> Heatmap<'a> {
         Self {
             id_salt,
             model,
+            words,
             empty,
         }
     }
@@ -116,8 +118,9 @@ impl<'a> Heatmap<'a> {
             input.events.retain(|event| !matches!(event, Event::Copy));
             input.events.len() < count
         });
-        let text = self.model.cell(selected?)?.copy_text();
+        let cell = self.model.cell(selected?)?;
         asked.then(|| {
+            let text = self.model.copy_text(cell, self.words);
             ui.ctx().copy_text(text.clone());
             text
         })
@@ -155,7 +158,7 @@ impl<'a> Heatmap<'a> {
                     continue;
                 };
                 drawn += 1;
-                let response = cell_widget(ui, all, rect.intersect(pinned.cells), cell, *selected);
+                let response = self.cell(ui, all, rect.intersect(pinned.cells), cell, *selected);
                 if chosen(ui, &response) {
                     *selected = Some(cell.id);
                     all.request_focus();
@@ -167,8 +170,7 @@ impl<'a> Heatmap<'a> {
                 paint::cell(
                     &painter,
                     rect,
-                    cell,
-                    self.model.scale(),
+                    (self.model, cell),
                     palette,
                     response.hovered(),
                 );
@@ -176,7 +178,7 @@ impl<'a> Heatmap<'a> {
                     raised.push((rect, cell.best, is_selected));
                 }
                 if response.contains_pointer() {
-                    response.on_hover_ui(|ui| tooltip(ui, cell));
+                    response.on_hover_ui(|ui| self.tooltip(ui, cell));
                 }
             }
         }
@@ -223,32 +225,64 @@ impl<'a> Heatmap<'a> {
         paint::labels(ui, &pinned, palette, columns, rows);
         drawn
     }
-}
 
-fn cell_widget(
-    ui: &Ui,
-    all: &Response,
-    rect: Rect,
-    cell: &HeatCell,
-    selected: Option<CellId>,
-) -> Response {
-    // Not focusable by itself: Tab would have to pass through every cell. Assistive technology
-    // may ask for the focus all the same, see `chosen`.
-    let response = ui.interact(rect, cell_widget_id(all.id, cell.id), Sense::CLICK);
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &cell.name));
-    let is_selected = selected == Some(cell.id);
-    ui.ctx().accesskit_node_builder(response.id, |node| {
-        node.add_action(Action::Focus);
-        if is_selected {
-            node.set_selected(true);
-        }
-    });
-    if is_selected {
-        ui.ctx().accesskit_node_builder(all.id, |node| {
-            node.set_active_descendant(response.id.accesskit_id());
+    fn cell(
+        &self,
+        ui: &Ui,
+        all: &Response,
+        rect: Rect,
+        cell: &HeatCell,
+        selected: Option<CellId>,
+    ) -> Response {
+        // Not focusable by itself: Tab would have to pass through every cell. Assistive technology
+        // may ask for the focus all the same, see `chosen`.
+        let response = ui.interact(rect, cell_widget_id(all.id, cell.id), Sense::CLICK);
+        response.widget_info(|| {
+            WidgetInfo::labeled(Role::Button, true, self.model.name(cell, self.words))
         });
+        let is_selected = selected == Some(cell.id);
+        ui.ctx().accesskit_node_builder(response.id, |node| {
+            node.add_action(Action::Focus);
+            if is_selected {
+                node.set_selected(true);
+            }
+        });
+        if is_selected {
+            ui.ctx().accesskit_node_builder(all.id, |node| {
+                node.set_active_descendant(response.id.accesskit_id());
+            });
+        }
+        response
     }
-    response
+
+    fn tooltip(&self, ui: &mut Ui, cell: &HeatCell) {
+        let palette = palette(ui);
+        ui.spacing_mut().interact_size.y = 0.0;
+        egui::Frame::new()
+            .inner_margin(egui::Margin::symmetric(5, 3))
+            .show(ui, |ui| {
+                ui.label(
+                    RichText::new(self.words.settings(cell.id))
+                        .small()
+                        .color(palette.text_secondary),
+                );
+                let best = if cell.best { ", best" } else { "" };
+                let outcome = self.model.outcome(cell) + best;
+                ui.label(RichText::new(outcome).font(font::figures_medium(13.0)));
+                let details = self.words.details(cell.id);
+                if details.is_empty() {
+                    return;
+                }
+                let table = Grid::new("details").num_columns(2).spacing(vec2(16.0, 3.0));
+                table.min_row_height(0.0).show(ui, |ui| {
+                    for (label, figure) in details {
+                        ui.label(RichText::new(label).small().color(palette.text_secondary));
+                        ui.label(RichText::new(figure).font(font::figures(11.0)));
+                        ui.end_row();
+                    }
+                });
+            });
+    }
 }
 
 fn cell_widget_id(heatmap: Id, cell: CellId) -> Id {
@@ -277,32 +311,4 @@ fn pressed(ui: &Ui) -> Option<Move> {
             .find(|(modifiers, key, _)| input.consume_key(*modifiers, *key))
             .map(|(_, _, by)| by)
     })
-}
-
-fn tooltip(ui: &mut Ui, cell: &HeatCell) {
-    let palette = palette(ui);
-    ui.spacing_mut().interact_size.y = 0.0;
-    egui::Frame::new()
-        .inner_margin(egui::Margin::symmetric(5, 3))
-        .show(ui, |ui| {
-            ui.label(
-                RichText::new(&cell.settings)
-                    .small()
-                    .color(palette.text_secondary),
-            );
-            let best = if cell.best { ", best" } else { "" };
-            let outcome = format!("{}{best}", cell.outcome);
-            ui.label(RichText::new(outcome).font(font::figures_medium(13.0)));
-            if cell.details.is_empty() {
-                return;
-            }
-            let table = Grid::new("details").num_columns(2).spacing(vec2(16.0, 3.0));
-            table.min_row_height(0.0).show(ui, |ui| {
-                for (label, figure) in &cell.details {
-                    ui.label(RichText::new(label).small().color(palette.text_secondary));
-                    ui.label(RichText::new(figure).font(font::figures(11.0)));
-                    ui.end_row();
-                }
-            });
-        });
 }

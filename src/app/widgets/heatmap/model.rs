@@ -1,6 +1,7 @@
-//! What a heatmap shows: plain data in, texts and index out. Made when something changes, not
-//! when it is drawn.
+//! What a heatmap shows: plain data in, scale and index out. Made when something changes, not
+//! when it is drawn; the texts of a cell are made as long as it is in sight.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::app::widgets::colour_bar::Scale;
@@ -23,11 +24,11 @@ pub enum CellState {
     },
     /// A word or two: "out of memory".
     Failed {
-        word: String,
+        word: Cow<'static, str>,
     },
     /// Measured, but not to be trusted: "prompt cache hit".
     Invalid {
-        reason: String,
+        reason: Cow<'static, str>,
     },
     Skipped,
     /// A figure that is not apart from nothing: drawn grey, and not a part of the scale.
@@ -36,7 +37,7 @@ pub enum CellState {
     },
     /// No figure, for a reason that is no failure: "only A".
     Note {
-        word: String,
+        word: Cow<'static, str>,
     },
 }
 
@@ -64,42 +65,23 @@ pub struct GridInput {
     pub columns: Vec<String>,
     pub rows: Vec<String>,
     /// Row by row, `rows.len() * columns.len()` long; `None` where the plan has no such cell.
-    pub cells: Vec<Option<CellInput>>,
+    pub cells: Vec<Option<HeatCell>>,
 }
 
+/// A cell. What else is drawn or said of it is asked for when it is in sight, see [`Words`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct CellInput {
-    pub id: CellId,
-    /// "decode 32, prompt 8": begins the accessible name.
-    pub settings: String,
-    pub state: CellState,
-    pub best: bool,
-    /// Lines of the tooltip: label and figure.
-    pub details: Vec<(String, String)>,
-}
-
-/// A cell, ready to draw.
-#[derive(Debug)]
 pub struct HeatCell {
     pub id: CellId,
     pub state: CellState,
     pub best: bool,
-    pub details: Vec<(String, String)>,
-    pub(super) settings: String,
-    /// The figure or the word, in full and for narrow cells.
-    pub(super) text: String,
-    pub(super) short: String,
-    /// "425.3 tokens/s", "running, 312.0 tokens/s so far", "failed: out of memory".
-    pub(super) outcome: String,
-    /// "decode 32, prompt 8: 425.3 tokens/s, best"; also what a test clicks.
-    pub name: String,
 }
 
-impl HeatCell {
-    /// "decode 32, prompt 8: 425.3 tokens/s".
-    pub fn copy_text(&self) -> String {
-        format!("{}: {}", self.settings, self.outcome)
-    }
+/// What a caller knows of its cells in words.
+pub trait Words {
+    /// "decode 32, prompt 8": begins the accessible name.
+    fn settings(&self, cell: CellId) -> String;
+    /// Lines of the tooltip: label and figure.
+    fn details(&self, cell: CellId) -> Vec<(String, String)>;
 }
 
 #[derive(Debug)]
@@ -174,7 +156,7 @@ impl HeatmapModel {
                 } = input;
                 let width = columns.len().max(1);
                 let cells = cells.into_iter().enumerate().map(|(i, cell)| {
-                    let cell = prepare(cell?, &unit, format);
+                    let cell = cell?;
                     places.insert(
                         cell.id,
                         Place {
@@ -221,29 +203,19 @@ impl HeatmapModel {
     #[must_use]
     pub fn diverging(mut self) -> Self {
         self.diverging = true;
-        for cell in self
-            .grids
-            .iter_mut()
-            .flat_map(|grid| &mut grid.cells)
-            .flatten()
-        {
-            if let CellState::Done { value } | CellState::Even { value } = cell.state {
-                cell.short = format!("{value:+.0}");
-            }
-        }
         self.rescale();
         self
     }
 
-    /// One cell has changed: its texts and the common scale are made again, nothing else is.
+    /// One cell has changed, and the common scale with it.
     /// A cell that the model does not hold is ignored.
-    pub fn update(&mut self, input: CellInput) {
-        let Some(place) = self.places.get(&input.id) else {
+    pub fn update(&mut self, cell: HeatCell) {
+        let Some(place) = self.places.get(&cell.id) else {
             return;
         };
         let grid = &mut self.grids[place.grid];
         let at = place.row * grid.columns.len() + place.column;
-        grid.cells[at] = Some(prepare(input, &self.unit, self.format));
+        grid.cells[at] = Some(cell);
         self.rescale();
     }
 
@@ -254,11 +226,7 @@ impl HeatmapModel {
             .iter_mut()
             .flat_map(|grid| grid.cells.iter_mut().flatten())
         {
-            let is_best = best == Some(cell.id);
-            if cell.best != is_best {
-                cell.best = is_best;
-                cell.name = name_of(cell);
-            }
+            cell.best = best == Some(cell.id);
         }
     }
 
@@ -361,58 +329,67 @@ impl HeatmapModel {
             Scale::of(figures, &self.unit, self.lower_is_better)
         };
     }
-}
 
-fn prepare(input: CellInput, unit: &str, format: fn(f64) -> String) -> HeatCell {
-    let CellInput {
-        id,
-        settings,
-        state,
-        best,
-        details,
-    } = input;
-    let in_unit = |figure: f64| format!("{} {unit}", format(figure)).trim_end().to_owned();
-    let (text, short, outcome) = match &state {
-        CellState::Waiting => (String::new(), String::new(), "waiting".to_owned()),
-        CellState::Running { figure: None } => {
-            ("…".to_owned(), "…".to_owned(), "running".to_owned())
+    /// The figure or the word of a cell, in full.
+    pub(super) fn text<'a>(&self, cell: &'a HeatCell) -> Cow<'a, str> {
+        match &cell.state {
+            CellState::Waiting => "".into(),
+            CellState::Running { figure: None } => "…".into(),
+            CellState::Running {
+                figure: Some(value),
+            }
+            | CellState::Done { value }
+            | CellState::Even { value } => (self.format)(*value).into(),
+            CellState::Failed { word: text }
+            | CellState::Invalid { reason: text }
+            | CellState::Note { word: text } => text.as_ref().into(),
+            CellState::Skipped => "skipped".into(),
         }
-        CellState::Running {
-            figure: Some(figure),
-        } => (
-            format(*figure),
-            short_figure(*figure),
-            format!("running, {} so far", in_unit(*figure)),
-        ),
-        CellState::Done { value } => (format(*value), short_figure(*value), in_unit(*value)),
-        CellState::Failed { word } => (word.clone(), String::new(), format!("failed: {word}")),
-        CellState::Invalid { reason } => {
-            (reason.clone(), String::new(), format!("invalid: {reason}"))
-        }
-        CellState::Skipped => ("skipped".to_owned(), "–".to_owned(), "skipped".to_owned()),
-        CellState::Even { value } => (
-            format(*value),
-            short_figure(*value),
-            format!("{}, intervals overlap", in_unit(*value)),
-        ),
-        CellState::Note { word } => (word.clone(), "–".to_owned(), word.clone()),
-    };
-    let mut cell = HeatCell {
-        id,
-        state,
-        best,
-        details,
-        settings,
-        text,
-        short,
-        outcome,
-        name: String::new(),
-    };
-    cell.name = name_of(&cell);
-    cell
-}
+    }
 
-fn name_of(cell: &HeatCell) -> String {
-    let best = if cell.best { ", best" } else { "" };
-    format!("{}: {}{best}", cell.settings, cell.outcome)
+    /// The same for narrow cells.
+    pub(super) fn short(&self, cell: &HeatCell) -> String {
+        match cell.state {
+            CellState::Done { value } | CellState::Even { value } if self.diverging => {
+                format!("{value:+.0}")
+            }
+            CellState::Running {
+                figure: Some(value),
+            }
+            | CellState::Done { value }
+            | CellState::Even { value } => short_figure(value),
+            CellState::Running { figure: None } => "…".to_owned(),
+            CellState::Skipped | CellState::Note { .. } => "–".to_owned(),
+            CellState::Waiting | CellState::Failed { .. } | CellState::Invalid { .. } => {
+                String::new()
+            }
+        }
+    }
+
+    /// "425.3 tokens/s", "running, 312.0 tokens/s so far", "failed: out of memory".
+    pub(super) fn outcome(&self, cell: &HeatCell) -> String {
+        let text = self.text(cell);
+        let in_unit = || format!("{text} {}", self.unit).trim_end().to_owned();
+        match &cell.state {
+            CellState::Waiting => "waiting".to_owned(),
+            CellState::Running { figure: None } => "running".to_owned(),
+            CellState::Running { .. } => format!("running, {} so far", in_unit()),
+            CellState::Done { .. } => in_unit(),
+            CellState::Failed { .. } => format!("failed: {text}"),
+            CellState::Invalid { .. } => format!("invalid: {text}"),
+            CellState::Even { .. } => format!("{}, intervals overlap", in_unit()),
+            CellState::Skipped | CellState::Note { .. } => text.into_owned(),
+        }
+    }
+
+    /// "decode 32, prompt 8: 425.3 tokens/s, best"; also what a test clicks.
+    pub fn name(&self, cell: &HeatCell, words: &dyn Words) -> String {
+        let best = if cell.best { ", best" } else { "" };
+        self.copy_text(cell, words) + best
+    }
+
+    /// "decode 32, prompt 8: 425.3 tokens/s".
+    pub fn copy_text(&self, cell: &HeatCell, words: &dyn Words) -> String {
+        format!("{}: {}", words.settings(cell.id), self.outcome(cell))
+    }
 }

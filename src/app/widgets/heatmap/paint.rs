@@ -8,9 +8,8 @@ use egui::{
 use egui_material_icons::icons::{ICON_CLOSE, ICON_STAR, ICON_WARNING};
 
 use super::layout::{HEADING_PART, Layout, OVERHANG, TITLE_ABOVE};
-use super::model::{CellState, HeatCell};
+use super::model::{CellState, HeatCell, HeatmapModel};
 use crate::app::theme::{Palette, Tone, colour_map, font, mix, rounding};
-use crate::app::widgets::colour_bar::Scale;
 
 const CORNER: CornerRadius = CornerRadius::same(rounding::CELL);
 /// Narrower cells show an icon instead of a word.
@@ -63,11 +62,12 @@ pub(super) fn absent(painter: &Painter, rect: Rect, palette: &Palette) {
 pub(super) fn cell(
     painter: &Painter,
     rect: Rect,
-    cell: &HeatCell,
-    scale: Option<&Scale>,
+    (model, cell): (&HeatmapModel, &HeatCell),
     palette: &Palette,
     hovered: bool,
 ) {
+    let scale = model.scale();
+    let figure = |colour| figure(painter, rect, (model, cell), colour);
     let outline = |colour, width| {
         painter.rect_stroke(rect, CORNER, Stroke::new(width, colour), StrokeKind::Inside);
     };
@@ -79,7 +79,7 @@ pub(super) fn cell(
         CellState::Running { .. } => {
             painter.rect_filled(rect, CORNER, palette.tint(Tone::Accent));
             outline(palette.accent_text, 1.5);
-            figure(painter, rect, cell, palette.accent_text);
+            figure(palette.accent_text);
         }
         CellState::Done { value } => {
             let fill = scale.map_or_else(
@@ -87,25 +87,25 @@ pub(super) fn cell(
                 |scale| scale.colour(*value, palette.dark),
             );
             painter.rect_filled(rect, CORNER, fill);
-            figure(painter, rect, cell, colour_map::text_on(fill));
+            figure(colour_map::text_on(fill));
         }
-        CellState::Failed { .. } => {
+        CellState::Failed { word: text } => {
             hatched(painter, rect, palette, Tone::Danger);
             word(
                 painter,
                 rect,
-                cell,
+                text,
                 palette,
                 Tone::Danger,
                 ICON_CLOSE.codepoint,
             );
         }
-        CellState::Invalid { .. } => {
+        CellState::Invalid { reason: text } => {
             hatched(painter, rect, palette, Tone::Warning);
             word(
                 painter,
                 rect,
-                cell,
+                text,
                 palette,
                 Tone::Warning,
                 ICON_WARNING.codepoint,
@@ -114,11 +114,11 @@ pub(super) fn cell(
         CellState::Even { .. } => {
             painter.rect_filled(rect, CORNER, palette.control_pressed);
             outline(palette.outline, 1.0);
-            figure(painter, rect, cell, palette.text_secondary);
+            figure(palette.text_secondary);
         }
         CellState::Skipped | CellState::Note { .. } => {
             outline(palette.hairline, 1.0);
-            figure(painter, rect, cell, palette.text_tertiary);
+            figure(palette.text_tertiary);
         }
     }
     if hovered {
@@ -127,7 +127,12 @@ pub(super) fn cell(
 }
 
 /// The figure in full where it fits, else shortened, else none: the colour still says it.
-fn figure(painter: &Painter, rect: Rect, cell: &HeatCell, colour: Color32) {
+fn figure(
+    painter: &Painter,
+    rect: Rect,
+    (model, cell): (&HeatmapModel, &HeatCell),
+    colour: Color32,
+) {
     let size = match rect.height() {
         h if h < 28.0 => 11.0,
         h if h < 44.0 => 12.0,
@@ -135,12 +140,11 @@ fn figure(painter: &Painter, rect: Rect, cell: &HeatCell, colour: Color32) {
     };
     // Inter's tabular digits are 0.66 of the size wide, points and signs less.
     let fits = |text: &str| text.chars().count() as f32 * size * 0.66 <= rect.width() - 4.0;
-    let text = if fits(&cell.text) {
-        &cell.text
-    } else {
-        &cell.short
-    };
-    if !text.is_empty() && (fits(text) || text.len() <= 4) {
+    let mut text = model.text(cell);
+    if !fits(&text) {
+        text = model.short(cell).into();
+    }
+    if !text.is_empty() && (fits(&text) || text.len() <= 4) {
         painter.text(
             rect.center(),
             Align2::CENTER_CENTER,
@@ -151,7 +155,7 @@ fn figure(painter: &Painter, rect: Rect, cell: &HeatCell, colour: Color32) {
     }
 }
 
-fn word(painter: &Painter, rect: Rect, cell: &HeatCell, palette: &Palette, tone: Tone, icon: &str) {
+fn word(painter: &Painter, rect: Rect, text: &str, palette: &Palette, tone: Tone, icon: &str) {
     let colour = palette.tone(tone);
     let under = |text: Rect| {
         painter.rect_filled(
@@ -173,7 +177,7 @@ fn word(painter: &Painter, rect: Rect, cell: &HeatCell, palette: &Palette, tone:
         return;
     }
     let mut job = LayoutJob::simple(
-        cell.text.clone(),
+        text.to_owned(),
         font::medium(11.0),
         colour,
         rect.width() - 14.0,

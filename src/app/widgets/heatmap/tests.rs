@@ -20,27 +20,39 @@ fn input(grids: Vec<GridInput>) -> HeatmapInput {
     }
 }
 
-fn cell(id: u32, settings: String, state: CellState) -> CellInput {
-    let details = vec![
-        ("TTFT p50".to_owned(), "82 ms".to_owned()),
-        ("Errors".to_owned(), "0".to_owned()),
-    ];
-    CellInput {
+fn cell(id: u32, state: CellState) -> HeatCell {
+    HeatCell {
         id: CellId(id),
-        settings,
         state,
         best: false,
-        details,
     }
 }
 
+/// The settings of each cell, by its number.
+pub(in crate::app::widgets) struct Settings(Vec<String>);
+
+impl Words for Settings {
+    fn settings(&self, cell: CellId) -> String {
+        self.0[cell.0 as usize].clone()
+    }
+
+    fn details(&self, _cell: CellId) -> Vec<(String, String)> {
+        vec![
+            ("TTFT p50".to_owned(), "82 ms".to_owned()),
+            ("Errors".to_owned(), "0".to_owned()),
+        ]
+    }
+}
+
+pub(in crate::app::widgets) type Named = (HeatmapModel, Settings);
+
 /// 4 columns (decode 8 to 64) and 3 rows (prompt 2, 4, 8) with every state; one cell is not planned.
-pub(in crate::app::widgets) fn every_state() -> HeatmapModel {
+pub(in crate::app::widgets) fn every_state() -> Named {
     let failed = || CellState::Failed {
-        word: "out of memory".to_owned(),
+        word: "out of memory".into(),
     };
     let invalid = || CellState::Invalid {
-        reason: "prompt cache hit".to_owned(),
+        reason: "prompt cache hit".into(),
     };
     let done = |value| CellState::Done { value };
     let states = [
@@ -61,24 +73,25 @@ pub(in crate::app::widgets) fn every_state() -> HeatmapModel {
     ];
     let decode = [8, 16, 32, 64];
     let prompt = [2, 4, 8];
+    let settings = |i: usize| format!("decode {}, prompt {}", decode[i % 4], prompt[i / 4]);
     let cells = states.into_iter().enumerate().map(|(i, state)| {
-        let settings = format!("decode {}, prompt {}", decode[i % 4], prompt[i / 4]);
         let best = state == CellState::Done { value: 425.3 };
-        (i != 11).then(|| CellInput {
+        (i != 11).then(|| HeatCell {
             best,
-            ..cell(i as u32, settings, state)
+            ..cell(i as u32, state)
         })
     });
-    HeatmapModel::new(input(vec![GridInput {
+    let model = HeatmapModel::new(input(vec![GridInput {
         heading: None,
         columns: decode.map(|v| v.to_string()).to_vec(),
         rows: prompt.map(|v| v.to_string()).to_vec(),
         cells: cells.collect(),
-    }]))
+    }]));
+    (model, Settings((0..12).map(settings).collect()))
 }
 
 /// Every cell is done; the last one is the best.
-pub(in crate::app::widgets) fn full(grids: usize, columns: usize, rows: usize) -> HeatmapModel {
+pub(in crate::app::widgets) fn full(grids: usize, columns: usize, rows: usize) -> Named {
     let count = columns * rows;
     let grid = |grid: usize| GridInput {
         heading: (grids > 1).then(|| format!("instances {}", grid + 1)),
@@ -87,37 +100,39 @@ pub(in crate::app::widgets) fn full(grids: usize, columns: usize, rows: usize) -
         cells: (0..count)
             .map(|i| {
                 let value = 20.0 + (grid * count + i) as f64 * 400.0 / (grids * count) as f64;
-                let settings = format!(
-                    "decode {}, prompt {}, instances {}",
-                    i % columns + 1,
-                    i / columns + 1,
-                    grid + 1
-                );
                 let best = grid + 1 == grids && i + 1 == count;
-                Some(CellInput {
+                Some(HeatCell {
                     best,
-                    ..cell(
-                        (grid * count + i) as u32,
-                        settings,
-                        CellState::Done { value },
-                    )
+                    ..cell((grid * count + i) as u32, CellState::Done { value })
                 })
             })
             .collect(),
     };
-    HeatmapModel::new(input((0..grids).map(grid).collect()))
+    let settings = (0..grids * count).map(|cell| {
+        let (grid, i) = (cell / count, cell % count);
+        format!(
+            "decode {}, prompt {}, instances {}",
+            i % columns + 1,
+            i / columns + 1,
+            grid + 1
+        )
+    });
+    let model = HeatmapModel::new(input((0..grids).map(grid).collect()));
+    (model, Settings(settings.collect()))
 }
 
 struct State {
     model: HeatmapModel,
+    settings: Settings,
     selected: Option<CellId>,
     copied: Option<String>,
     visible: usize,
 }
 
-fn harness(model: HeatmapModel, size: egui::Vec2) -> Harness<'static, State> {
+fn harness((model, settings): Named, size: egui::Vec2) -> Harness<'static, State> {
     let state = State {
         model,
+        settings,
         selected: None,
         copied: None,
         visible: 0,
@@ -127,7 +142,8 @@ fn harness(model: HeatmapModel, size: egui::Vec2) -> Harness<'static, State> {
         .with_context_setup(theme::install)
         .build_ui_state(
             |ui, state: &mut State| {
-                let output = Heatmap::new("test", &state.model).show(ui, &mut state.selected);
+                let heatmap = Heatmap::new("test", &state.model, &state.settings);
+                let output = heatmap.show(ui, &mut state.selected);
                 state.visible = output.visible;
                 state.copied = output.copied.or(state.copied.take());
             },
@@ -284,7 +300,7 @@ fn a_key_scrolls_to_what_it_selects() {
 
 #[test]
 fn keys_cross_from_one_grid_to_the_next() {
-    let model = full(4, 3, 2);
+    let (model, _) = full(4, 3, 2);
     let moved = |from, by| model.moved(Some(CellId(from)), by, 2).map(|id| id.0);
     assert_eq!(moved(2, Move::Right), Some(6));
     assert_eq!(moved(6, Move::Left), Some(2));
@@ -298,7 +314,7 @@ fn keys_cross_from_one_grid_to_the_next() {
 fn cells_stay_between_their_least_and_greatest_size() {
     for (grids, columns, rows) in [(1, 1, 1), (1, 8, 5), (6, 8, 5), (1, 100, 100), (12, 3, 40)] {
         for available in [vec2(300.0, 200.0), vec2(900.0, 500.0), vec2(2200.0, 1100.0)] {
-            let layout = Layout::of(&full(grids, columns, rows), available);
+            let layout = Layout::of(&full(grids, columns, rows).0, available);
             let cell = layout.cell;
             assert!(
                 cell.x >= MIN_CELL.x && cell.y >= MIN_CELL.y,
@@ -321,34 +337,28 @@ fn cells_stay_between_their_least_and_greatest_size() {
 
 #[test]
 fn one_cell_can_change_without_the_others() {
-    let mut model = every_state();
-    model.update(cell(
-        10,
-        "decode 32, prompt 8".to_owned(),
-        CellState::Done { value: 500.0 },
-    ));
+    let (mut model, settings) = every_state();
+    model.update(cell(10, CellState::Done { value: 500.0 }));
     model.set_best(Some(CellId(10)));
-    assert_eq!(
-        model.cell(CellId(10)).unwrap().name,
-        "decode 32, prompt 8: 500.0 tokens/s, best"
-    );
-    assert_eq!(
-        model.cell(CellId(6)).unwrap().name,
-        "decode 32, prompt 4: 425.3 tokens/s"
-    );
+    let name = |id| model.name(model.cell(CellId(id)).unwrap(), &settings);
+    assert_eq!(name(10), "decode 32, prompt 8: 500.0 tokens/s, best");
+    assert_eq!(name(6), "decode 32, prompt 4: 425.3 tokens/s");
     assert!((model.scale().unwrap().max - 500.0).abs() < 1e-9);
 }
 
 #[test]
 fn an_empty_heatmap_says_what_will_be_there() {
-    let harness = harness(HeatmapModel::new(input(Vec::new())), vec2(700.0, 400.0));
+    let harness = harness(
+        (HeatmapModel::new(input(Vec::new())), Settings(Vec::new())),
+        vec2(700.0, 400.0),
+    );
     harness.get_by_label("No cells yet");
 }
 
 #[test]
 fn the_upright_title_of_few_rows_has_room() {
     for rows in 1..=3 {
-        let mut model = full(1, 4, rows);
+        let (mut model, _) = full(1, 4, rows);
         "Decode concurrency".clone_into(&mut model.y_title);
         let layout = Layout::of(&model, vec2(900.0, 500.0));
         // It begins two points below the grid's top; a letter is at least 5.2 points wide.
@@ -357,7 +367,7 @@ fn the_upright_title_of_few_rows_has_room() {
         assert!(layout.size.y <= 500.0);
     }
     // Of many rows, nothing is added.
-    let layout = Layout::of(&full(1, 4, 20), vec2(900.0, 500.0));
+    let layout = Layout::of(&full(1, 4, 20).0, vec2(900.0, 500.0));
     let last = layout.rect(0, 19, 0).bottom();
     assert!((layout.size.y - OVERHANG - last).abs() < 0.5, "{last}");
 }

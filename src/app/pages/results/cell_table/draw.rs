@@ -101,7 +101,7 @@ impl CellTable {
             if all.clicked() {
                 copied = Some(self.copy_all(board));
             }
-            let cells = board.entries().len();
+            let cells = board.len();
             if self.order.len() < cells {
                 theme::caption(ui, &format!("{} of {cells} cells", self.order.len()));
             }
@@ -152,6 +152,7 @@ impl CellTable {
                         let Some(&entry) = self.order.get(row.index()) else {
                             return;
                         };
+                        let entry = entry as usize;
                         let chosen = *selected == Some(entry);
                         row.set_selected(chosen);
                         for column in &self.columns {
@@ -178,14 +179,14 @@ impl CellTable {
     }
 
     fn cell(&self, ui: &mut Ui, column: &TableColumn, board: &Board, entry: usize) {
-        let Some(found) = board.entries().get(entry) else {
+        let Some(state) = board.state(entry) else {
             return;
         };
         let text = self.text(column, board, entry);
         let is_best = board.best().is_some_and(|best| best.entry == entry);
         let visuals = ui.visuals();
         let is_throughput = column.content == Content::Layer(Layer::Throughput);
-        let text = match (&column.content, &found.state) {
+        let text = match (&column.content, state) {
             // Where the state's own column is out of sight, an empty row still says why it is.
             (_, CellState::Failed(_)) if is_throughput && text.is_empty() => {
                 RichText::new("failed").color(visuals.error_fg_color)

@@ -1,5 +1,4 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use egui::{Role, vec2};
@@ -10,7 +9,7 @@ use strum::IntoEnumIterator as _;
 use super::*;
 use crate::engine::event::CellStatus;
 use crate::report::analyze::{self, Order};
-use crate::store::library;
+use crate::store::library::{self, LoadedRun};
 use crate::store::row::CellRow;
 
 fn samples() -> Vec<PathBuf> {
@@ -57,16 +56,16 @@ fn a_column_of_the_file_sorts_as_analyze_does() {
         };
         let board = Board::of_run(&run);
         // Where a line was left out, `analyze` has rows that are no cells.
-        if run.rows.is_empty() || run.damaged_lines > 0 || board.entries().len() != run.rows.len() {
+        if run.rows.is_empty() || run.damaged_lines > 0 || board.len() != run.rows.len() {
             continue;
         }
-        for (column, field) in run.table.header().iter().enumerate() {
+        for (column, field) in run.rows.table().header().iter().enumerate() {
             for (ascending, order) in [(true, Order::Asc), (false, Order::Desc)] {
                 let asked = Asked {
                     sort: Some((Content::File(column), ascending)),
                     ..Asked::default()
                 };
-                let table = CellTable::of_run(&run, &board, asked);
+                let table = CellTable::of_run(&board, asked);
                 let file = table.file.as_ref().expect("the file's rows");
                 let shown = |text: &str| match crate::report::python_float::parse(text) {
                     Some(value) => crate::report::python_float::repr(value),
@@ -76,7 +75,7 @@ fn a_column_of_the_file_sorts_as_analyze_does() {
                     .order()
                     .iter()
                     .map(|entry| {
-                        let columns = 0..run.table.header().len();
+                        let columns = 0..run.rows.table().header().len();
                         let cells = columns.map(|c| shown(file.get(*entry, c).unwrap_or("None")));
                         cells.collect()
                     })
@@ -97,10 +96,14 @@ fn a_column_of_the_file_sorts_as_analyze_does() {
 #[test]
 fn our_throughput_sorts_as_the_files_column_does() {
     let (run, board) = sample("round_robin_sweep_20261124_013825.csv");
-    let mut table = CellTable::of_run(&run, &board, Asked::default());
+    let mut table = CellTable::of_run(&board, Asked::default());
     table.sort_by(&Content::Layer(Layer::Throughput), &board);
-    let of_layer = table.order().to_vec();
-    let column = run.table.column("throughput_tps").expect("the column");
+    let of_layer = table.order();
+    let column = run
+        .rows
+        .table()
+        .column("throughput_tps")
+        .expect("the column");
     table.sort_by(&Content::File(column), &board);
     assert_eq!(table.order(), of_layer);
     // The column is shown beside ours, as it stands in the file.
@@ -112,18 +115,18 @@ fn our_throughput_sorts_as_the_files_column_does() {
 
 #[test]
 fn the_filter_and_the_count_leave_what_was_asked_and_outlive_a_change_of_the_board() {
-    let (run, board) = sample("full_sweep_20261124_012945.csv");
+    let (_, board) = sample("full_sweep_20261124_012945.csv");
     let asked = Asked {
         filter: "CONCURRENCY done".to_owned(),
         sort: Some((Content::Layer(Layer::Throughput), false)),
         count: Some(3),
     };
-    let mut table = CellTable::of_run(&run, &board, asked);
+    let mut table = CellTable::of_run(&board, asked);
     let best = board.best().expect("a best cell").entry;
     assert_eq!((table.order().len(), table.order()[0]), (3, best));
     table.asked.count = None;
     table.update(&board);
-    assert_eq!(table.order().len(), board.entries().len());
+    assert_eq!(table.order().len(), board.len());
     table.asked.filter = "no such words".to_owned();
     table.update(&board);
     assert!(table.order().is_empty());
@@ -132,23 +135,21 @@ fn the_filter_and_the_count_leave_what_was_asked_and_outlive_a_change_of_the_boa
         sort: Some((Content::File(999), true)),
         ..table.into_asked()
     };
-    let table = CellTable::of_run(&run, &board, asked);
+    let table = CellTable::of_run(&board, asked);
     assert!(table.asked.sort.is_none() && table.order().is_empty());
 }
 
 #[test]
 fn ten_thousand_cells_are_sorted_and_filtered_within_a_moment() {
-    let rows: Vec<Arc<CellRow>> = (0..10_000_u32)
-        .map(|i| {
-            Arc::new(CellRow {
-                cell: i,
-                status: Some(CellStatus::Ok),
-                instances: 1,
-                concurrency: 1 + i % 100,
-                decode_concurrency: Some(1 + i / 100),
-                throughput_tps: f64::from(i.wrapping_mul(2_654_435_761) % 10_007),
-                ..CellRow::default()
-            })
+    let rows = (0..10_000_u32)
+        .map(|i| CellRow {
+            cell: i,
+            status: Some(CellStatus::Ok),
+            instances: 1,
+            concurrency: 1 + i % 100,
+            decode_concurrency: Some(1 + i / 100),
+            throughput_tps: f64::from(i.wrapping_mul(2_654_435_761) % 10_007),
+            ..CellRow::default()
         })
         .collect();
     let board = Board::of_rows(&rows);
@@ -177,9 +178,9 @@ struct State {
 
 #[test]
 fn the_bar_sorts_filters_cuts_and_copies() {
-    let (run, board) = sample("full_sweep_20261124_012945.csv");
+    let (_, board) = sample("full_sweep_20261124_012945.csv");
     let state = State {
-        table: CellTable::of_run(&run, &board, Asked::default()),
+        table: CellTable::of_run(&board, Asked::default()),
         board,
         selected: Some(0),
         copied: None,
@@ -210,7 +211,8 @@ fn the_bar_sorts_filters_cuts_and_copies() {
     harness.get_by_label("Ascending");
     let of = |harness: &Harness<'static, State>| -> Vec<Option<f64>> {
         let State { table, board, .. } = harness.state();
-        let entries = table.order().iter().map(|entry| &board.entries()[*entry]);
+        let entries = table.order().into_iter();
+        let entries = entries.filter_map(|entry| board.entry(entry));
         entries
             .map(|entry| entry.value(Layer::Throughput))
             .collect()
