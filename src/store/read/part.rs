@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use csv::StringRecord;
 
 use super::{Damage, Format, MAX_DESCRIBED};
-use crate::store::table::CELL_END;
+use crate::store::table::{CELL_END, Parts};
 
 /// Lines that a quoted field may span. Beyond that, a quote was opened by mistake and would
 /// swallow the rest of the file.
@@ -195,7 +195,11 @@ impl Part {
         if let Some(text) = plain_line(text) {
             // Nearly every line of nearly every file: no quotes, so its commas are its columns.
             if !text.is_empty() {
-                self.take(text.split(','), line, cut_off, format);
+                let parts = Parts {
+                    rest: Some(text),
+                    mark: b',',
+                };
+                self.take(parts, line, cut_off, format);
             }
             return;
         }
