@@ -125,7 +125,7 @@ fn a_changed_hash_in_the_signature_is_found() {
     };
     // Past table (36), header (88) and identifier (29): the first special hash, of the seal.
     Subject::edit(&subject.program(), |bytes| {
-        bytes[offset + 36 + 88 + 29 + 3] ^= 1
+        bytes[offset + 36 + 88 + 29 + 3] ^= 1;
     });
     subject.assert_only_fault("CodeResources has changed");
 }
