@@ -17,8 +17,9 @@ use crate::layout::Layout;
 use crate::plists;
 use crate::signature::{self, Covered, sha256};
 
-/// Files that the seal leaves out, relative to `Contents`.
-const LEFT_OUT: [&str; 2] = ["Info.plist", "PkgInfo"];
+/// Files that the seal leaves out, relative to `Contents`: what the signature covers itself, what is
+/// the same in every app, and the ticket that Apple's notarisation adds to a signed app.
+const LEFT_OUT: [&str; 3] = ["Info.plist", "PkgInfo", "CodeResources"];
 /// Folders that the seal leaves out: the program, and the seal itself.
 const FOLDERS_LEFT_OUT: [&str; 2] = ["MacOS", "_CodeSignature"];
 
@@ -76,7 +77,7 @@ pub fn sealed_files(contents: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
                 if !FOLDERS_LEFT_OUT.contains(&name.as_str()) {
                     folders.push(path);
                 }
-            } else if !LEFT_OUT.contains(&name.as_str()) {
+            } else if !LEFT_OUT.contains(&name.as_str()) && !path.ends_with(".DS_Store") {
                 found.insert(name, fs::read(&path)?);
             }
         }
@@ -88,7 +89,10 @@ fn seal(contents: &Path) -> Result<Dictionary> {
     let mut files = Dictionary::new();
     let mut files2 = Dictionary::new();
     for (name, bytes) in sealed_files(contents)? {
-        files.insert(name.clone(), Value::Data(Sha1::digest(&bytes).to_vec()));
+        // The older rules know of no files elsewhere.
+        if name.starts_with("Resources/") {
+            files.insert(name.clone(), Value::Data(Sha1::digest(&bytes).to_vec()));
+        }
         files2.insert(
             name,
             dictionary([("hash2", Value::Data(sha256(&bytes).to_vec()))]),

@@ -151,6 +151,15 @@ fn an_added_and_a_removed_resource_are_found() {
 }
 
 #[test]
+fn what_finder_and_apple_add_is_no_fault() {
+    let subject = Subject::new();
+    for name in ["Resources/.DS_Store", "CodeResources"] {
+        fs::write(subject.layout.contents().join(name), "added").unwrap();
+    }
+    assert_eq!(verify::verify(&subject.app).faults, Vec::<String>::new());
+}
+
+#[test]
 fn a_missing_seal_is_found() {
     let subject = Subject::new();
     fs::remove_file(subject.layout.code_resources()).unwrap();
