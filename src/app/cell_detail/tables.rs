@@ -85,11 +85,8 @@ fn named(name: &str, unit: &str) -> String {
 }
 
 pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
-    let layers = Layer::iter().filter_map(|layer| {
-        let value = layer.value(row)?;
-        let text = layer.with_interval(value, layer.interval(row));
-        Some((layer.name().to_owned(), text))
-    });
+    let layers =
+        Layer::iter().filter_map(|layer| Some((layer.name().to_owned(), layer.text(row)?)));
     let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
@@ -101,6 +98,11 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         ("Measured for", secs(measured.then_some(row.elapsed_s))),
         ("Window", secs(row.window_s)),
         ("CPU", row.cpu_mean_pct.map(|pct| format!("{pct:.0} %"))),
+        (
+            "Energy above idle",
+            row.energy_idle_subtracted_j_per_token
+                .map(|joules| Layer::Energy.with_unit(joules)),
+        ),
         (
             "GPU power",
             row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),
