@@ -314,6 +314,8 @@ pub struct Delta {
     /// Of the base, signed; `None` where one is missing or the base is zero and the other is not.
     pub percent: Option<f64>,
     pub overlap: Overlap,
+    /// Why these two figures say nothing of each other, as a sentence.
+    pub not_compared: Option<&'static str>,
 }
 
 impl Delta {
@@ -338,11 +340,26 @@ impl Delta {
             other,
             percent,
             overlap,
+            not_compared: None,
         }
     }
 
-    /// What the intervals allow to say of `other`; `None` where one of the runs has no figure.
+    /// The figures stay, what would set them against each other goes.
+    pub(super) fn forbidden(self, why: &'static str) -> Self {
+        Self {
+            percent: None,
+            overlap: Overlap::Unknown,
+            not_compared: Some(why),
+            ..self
+        }
+    }
+
+    /// What the intervals allow to say of `other`; `None` where one of the runs has no figure, or
+    /// the two may not be compared.
     pub fn verdict(&self, measure: &Measure) -> Option<Verdict> {
+        if self.not_compared.is_some() {
+            return None;
+        }
         let (base, other) = self.base.zip(self.other)?;
         let more = other.mean > base.mean;
         Some(match (self.overlap, measure.more_is_faster()) {

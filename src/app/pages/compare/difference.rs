@@ -90,6 +90,7 @@ fn input(
             (None, None) => note("no figures".to_owned()),
             (None, Some(_)) => note(format!("none in {}", letter(base))),
             (Some(_), None) => note(format!("none in {}", letter(other))),
+            (Some(_), Some(_)) if delta.not_compared.is_some() => note("not compared".to_owned()),
             (Some(_), Some(_)) => note(format!("{} is 0", letter(base))),
         },
     };
