@@ -168,7 +168,7 @@ mod tests {
         row.energy_source = Some(EnergySource::System);
         assert_eq!(
             Layer::Energy.text(&row).as_deref(),
-            Some("0.412 J/token (whole machine)")
+            Some("0.412 J/token (machine)")
         );
         assert_eq!(Layer::Energy.short(0.0412), "0.041");
         assert!(!Layer::Energy.better_is_higher());

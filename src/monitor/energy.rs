@@ -65,9 +65,9 @@ impl EnergySource {
     /// In words, for people.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::System => "whole machine",
+            Self::System => "machine",
             Self::GpuAndCpu => "GPU and CPU",
-            Self::Gpu => "GPU alone",
+            Self::Gpu => "GPU",
         }
     }
 

@@ -42,13 +42,21 @@ fn every_format_has_the_figure_and_names_its_meter() {
     let markdown = text(&run, Format::Markdown);
     assert!(markdown.contains("Energy (J/token)"), "{markdown}");
     assert!(markdown.contains("| 0.412 |"), "{markdown}");
-    assert!(markdown.contains("Energy: of the GPU and CPU"), "{markdown}");
+    assert!(
+        markdown.contains("Energy: of the GPU and CPU"),
+        "{markdown}"
+    );
     let html = text(&run, Format::Html);
     assert!(html.contains("Energy <small>J/token</small>"));
     assert!(html.contains("data-v=\"0.4123\">0.412<"));
     assert!(html.contains("Energy: of the GPU and CPU"));
     let csv = text(&run, Format::Csv);
-    assert!(csv.lines().nth(1).expect("a row").ends_with(",0.4123,,gpu+cpu"));
+    assert!(
+        csv.lines()
+            .nth(1)
+            .expect("a row")
+            .ends_with(",0.4123,,gpu+cpu")
+    );
     let json: serde_json::Value = serde_json::from_str(&text(&run, Format::Json)).expect("JSON");
     let found = json.to_string();
     assert!(found.contains("\"energy_source\":\"gpu+cpu\""), "{found}");

@@ -85,8 +85,16 @@ fn named(name: &str, unit: &str) -> String {
 }
 
 pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
-    let layers =
-        Layer::iter().filter_map(|layer| Some((layer.name().to_owned(), layer.text(row)?)));
+    let layers = Layer::iter().flat_map(|layer| {
+        let above_idle = row.energy_idle_subtracted_j_per_token;
+        let above_idle = above_idle.filter(|_| layer == Layer::Energy);
+        let lines = [
+            (layer.name(), layer.text(row)),
+            ("Energy above idle", above_idle.map(|j| layer.with_unit(j))),
+        ];
+        let lines = lines.into_iter();
+        lines.filter_map(|(name, text)| Some((name.to_owned(), text?)))
+    });
     let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
@@ -98,11 +106,6 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         ("Measured for", secs(measured.then_some(row.elapsed_s))),
         ("Window", secs(row.window_s)),
         ("CPU", row.cpu_mean_pct.map(|pct| format!("{pct:.0} %"))),
-        (
-            "Energy above idle",
-            row.energy_idle_subtracted_j_per_token
-                .map(|joules| Layer::Energy.with_unit(joules)),
-        ),
         (
             "GPU power",
             row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),

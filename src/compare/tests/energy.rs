@@ -1,27 +1,13 @@
 //! Joules of different meters or machines are not held against each other.
 
-use serde_json::json;
-
+use super::super::testing::with_energy;
 use super::*;
 use crate::monitor::energy::EnergySource;
-use crate::store::library;
 
 const ENERGY: Measure = Measure::Layer(Layer::Energy);
 
-/// A recorded run of a chip, each of its cells with that figure of that meter.
 fn run(chip: &str, joules: f64, source: EnergySource) -> Arc<ComparedRun> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut recorded = Recorded::new(dir.path(), FIRST, 1);
-    recorded.provenance.machine = json!({ "chip": chip, "memory_total": 64_000_000_000_u64 });
-    let mut loaded = library::load(&recorded.measure(|_, _| {})).expect("a run");
-    let rows: Vec<CellRow> = loaded.rows.iter().map(|row| row.into_owned()).collect();
-    let with_energy = rows.into_iter().map(|row| CellRow {
-        energy_j_per_token: Some(joules),
-        energy_source: Some(source),
-        ..row
-    });
-    loaded.rows = with_energy.collect();
-    Arc::new(ComparedRun::new(loaded))
+    Arc::new(with_energy(chip, joules, source))
 }
 
 #[test]
