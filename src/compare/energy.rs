@@ -7,12 +7,11 @@ use super::{ComparedRun, Measure, traits};
 use crate::board::Layer;
 use crate::monitor::energy::EnergySource;
 
-const OTHER_METERS: &str = "Energy is not compared: the runs were read by different meters \
-    (energy_source), and each leaves out other parts of the machine.";
-const OTHER_MACHINES: &str = "Energy is not compared: the runs are of different machines, whose \
-    meters do not tell the same.";
-const UNKNOWN_MACHINE: &str = "Energy is not compared: a run does not say which machine it is of, \
-    and meters of different machines do not tell the same.";
+/// Each leaves out other parts of the machine.
+const OTHER_METERS: &str = "Energy is not compared: the runs were read by different meters.";
+/// Meters of two machines do not tell the same.
+const OTHER_MACHINES: &str = "Energy is not compared: the runs are of different machines.";
+const UNKNOWN_MACHINE: &str = "Energy is not compared: a run does not say which machine it is of.";
 
 /// What a run's energy was read with.
 #[derive(Debug)]

@@ -220,7 +220,8 @@ impl Comparison {
             .find_map(|(base, other)| self.pair_not_compared(base, other, measure))
     }
 
-    fn pair_not_compared(
+    /// The same of two of the runs.
+    pub fn pair_not_compared(
         &self,
         base: usize,
         other: usize,

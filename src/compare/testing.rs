@@ -1,5 +1,6 @@
 //! Recorded runs to compare, for tests.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -76,7 +77,7 @@ pub(crate) fn with_energy(chip: &str, joules: f64, source: EnergySource) -> Comp
     let mut recorded = Recorded::new(dir.path(), "2026-11-24T15:09:13[UTC]", 1);
     recorded.provenance.machine = json!({ "chip": chip, "memory_total": 64_000_000_000_u64 });
     let mut loaded = library::load(&recorded.measure(|_, _| {})).expect("a run");
-    let rows: Vec<CellRow> = loaded.rows.iter().map(|row| row.into_owned()).collect();
+    let rows: Vec<CellRow> = loaded.rows.iter().map(Cow::into_owned).collect();
     let with_energy = rows.into_iter().map(|row| CellRow {
         energy_j_per_token: Some(joules),
         energy_source: Some(source),

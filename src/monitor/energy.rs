@@ -183,7 +183,7 @@ fn edge_w(beyond: Option<(f64, f64)>, within: (f64, f64), edge_s: f64) -> Option
     };
     let apart_s = within.0 - beyond.0;
     let share = (edge_s - beyond.0) / apart_s;
-    (apart_s.abs() <= LONGEST_GAP_S).then(|| beyond.1 + share * (within.1 - beyond.1))
+    (apart_s.abs() <= LONGEST_GAP_S).then_some(beyond.1 + share * (within.1 - beyond.1))
 }
 
 #[cfg(test)]

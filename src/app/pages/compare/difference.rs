@@ -61,11 +61,14 @@ impl DifferenceView {
         };
         Some(Self {
             model: model.diverging(),
-            legend: format!(
-                "{other} against {base}, in % of {base}. Orange is more, blue is less; {better} is \
-                 better.{grey} {}",
-                comparison.about_intervals(&measure)
-            ),
+            legend: match comparison.pair_not_compared(choices.base, choices.other, &measure) {
+                Some(why) => why.to_owned(),
+                None => format!(
+                    "{other} against {base}, in % of {base}. Orange is more, blue is less; {better} is \
+                     better.{grey} {}",
+                    comparison.about_intervals(&measure)
+                ),
+            },
         })
     }
 }
