@@ -43,6 +43,7 @@ fn formatter(layer: Layer) -> fn(f64) -> String {
         Layer::TtftP50 | Layer::TtftP95 | Layer::E2eP50 => |figure| Layer::TtftP50.precise(figure),
         Layer::TpotP50 => |figure| Layer::TpotP50.precise(figure),
         Layer::Errors => |figure| Layer::Errors.precise(figure),
+        Layer::Energy => |figure| Layer::Energy.precise(figure),
         Layer::GpuBusy => |figure| Layer::GpuBusy.precise(figure),
         Layer::PeakMemory => |figure| Layer::PeakMemory.precise(figure),
     }
@@ -90,11 +91,7 @@ impl Words for OfBoard<'_> {
     fn details(&self, cell: CellId) -> Vec<(String, String)> {
         let row = self.0.entry(cell.0 as usize).and_then(|entry| entry.row());
         let layers = row.iter().flat_map(|row| {
-            Layer::iter().filter_map(|layer| {
-                let value = layer.value(row)?;
-                let text = layer.with_interval(value, layer.interval(row));
-                Some((layer.name().to_owned(), text))
-            })
+            Layer::iter().filter_map(|layer| Some((layer.name().to_owned(), layer.text(row)?)))
         });
         over_repeats(self.0, cell)
             .into_iter()

@@ -14,6 +14,8 @@ pub enum Layer {
     TpotP50,
     E2eP50,
     Errors,
+    /// Of the whole machine or a part of it: the row names which.
+    Energy,
     GpuBusy,
     /// Of the servers together.
     PeakMemory,
@@ -29,6 +31,7 @@ impl Layer {
             Self::TpotP50 => "TPOT p50",
             Self::E2eP50 => "E2E p50",
             Self::Errors => "Errors",
+            Self::Energy => "Energy",
             Self::GpuBusy => "GPU",
             Self::PeakMemory => "Peak memory",
         }
@@ -40,6 +43,7 @@ impl Layer {
             Self::TtftP50 | Self::TtftP95 | Self::E2eP50 => "s",
             Self::TpotP50 => "ms",
             Self::Errors => "requests",
+            Self::Energy => "J/token",
             Self::GpuBusy => "%",
             Self::PeakMemory => "GB",
         }
@@ -55,6 +59,7 @@ impl Layer {
             Self::TpotP50 => "Time per output token after the first: half were faster",
             Self::E2eP50 => "A whole request: half were faster",
             Self::Errors => "Requests that failed",
+            Self::Energy => "Energy for each completion token, by the meter that the cell names",
             Self::GpuBusy => "Share of the time that the GPU was busy",
             Self::PeakMemory => "The most memory that the servers held together",
         }
@@ -83,6 +88,7 @@ impl Layer {
             Self::Errors => {
                 (row.status != Some(CellStatus::Skipped)).then(|| f64::from(row.errors))
             }
+            Self::Energy => row.energy_j_per_token,
             Self::GpuBusy => row.gpu_mean_pct,
             Self::PeakMemory => row.servers_memory_peak_bytes.map(|b| b as f64 / 1e9),
         }
@@ -96,7 +102,7 @@ impl Layer {
     pub(super) const fn decimals(self) -> usize {
         match self {
             Self::Throughput | Self::PerUser => 1,
-            Self::TtftP50 | Self::TtftP95 => 3,
+            Self::TtftP50 | Self::TtftP95 | Self::Energy => 3,
             Self::TpotP50 | Self::E2eP50 | Self::PeakMemory => 2,
             Self::Errors | Self::GpuBusy => 0,
         }
@@ -126,9 +132,47 @@ impl Layer {
     }
 }
 
+impl Layer {
+    /// A cell's figure in full, for people: with its interval, its unit and what was metered. Where a
+    /// sensor was missing, that; `None` where there is nothing to say.
+    pub fn text(self, row: &CellRow) -> Option<String> {
+        let Some(value) = self.value(row) else {
+            let why = row.why_no_energy().filter(|_| self == Self::Energy);
+            return why.map(str::to_owned);
+        };
+        let text = self.with_interval(value, self.interval(row));
+        match row.energy_source.filter(|_| self == Self::Energy) {
+            Some(source) => Some(format!("{text} ({})", source.name())),
+            None => Some(text),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::energy::EnergySource;
+
+    #[test]
+    fn energy_names_its_meter_or_says_that_there_is_none() {
+        let mut row = CellRow {
+            status: Some(CellStatus::Ok),
+            total_tokens: 100,
+            machine_samples: Some(12),
+            ..CellRow::default()
+        };
+        assert_eq!(Layer::Energy.value(&row), None);
+        assert_eq!(Layer::Energy.text(&row).as_deref(), Some("no power sensor"));
+        assert_eq!(Layer::GpuBusy.text(&row), None);
+        row.energy_j_per_token = Some(0.4119);
+        row.energy_source = Some(EnergySource::System);
+        assert_eq!(
+            Layer::Energy.text(&row).as_deref(),
+            Some("0.412 J/token (machine)")
+        );
+        assert_eq!(Layer::Energy.short(0.0412), "0.041");
+        assert!(!Layer::Energy.better_is_higher());
+    }
 
     #[test]
     fn figures_read_as_people_write_them() {

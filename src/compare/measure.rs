@@ -37,7 +37,7 @@ impl fmt::Display for UnknownColumn {
 impl std::error::Error for UnknownColumn {}
 
 /// Columns that are not figures: they say which cell it is, or hold words.
-const NO_FIGURES: [&str; 23] = [
+const NO_FIGURES: [&str; 24] = [
     "instances",
     "decode_concurrency",
     "prompt_concurrency",
@@ -61,6 +61,7 @@ const NO_FIGURES: [&str; 23] = [
     "flag_details",
     "error",
     "machine_samples",
+    "energy_source",
 ];
 
 impl Measure {
@@ -127,7 +128,7 @@ impl Measure {
             Self::Layer(layer) => match layer {
                 Layer::Throughput | Layer::PerUser => Some(true),
                 Layer::TtftP50 | Layer::TtftP95 | Layer::TpotP50 | Layer::E2eP50 => Some(false),
-                Layer::Errors | Layer::GpuBusy | Layer::PeakMemory => None,
+                Layer::Errors | Layer::Energy | Layer::GpuBusy | Layer::PeakMemory => None,
             },
             Self::Column(column) if column.ends_with("_tps") || column == "tps_per_user" => {
                 Some(true)
@@ -190,7 +191,7 @@ fn decimals(column: &str) -> usize {
     let ends = |ends: &[&str]| ends.iter().any(|end| column.ends_with(end));
     match column {
         _ if COUNTED.contains(&column) || ends(&["_n", "_bytes", "_retries"]) => 0,
-        _ if ends(&["_s", "_ratio"]) => 4,
+        _ if ends(&["_s", "_ratio", "_j_per_token"]) => 4,
         _ => 1,
     }
 }
@@ -313,6 +314,8 @@ pub struct Delta {
     /// Of the base, signed; `None` where one is missing or the base is zero and the other is not.
     pub percent: Option<f64>,
     pub overlap: Overlap,
+    /// Why these two figures say nothing of each other, as a sentence.
+    pub not_compared: Option<&'static str>,
 }
 
 impl Delta {
@@ -337,11 +340,26 @@ impl Delta {
             other,
             percent,
             overlap,
+            not_compared: None,
         }
     }
 
-    /// What the intervals allow to say of `other`; `None` where one of the runs has no figure.
+    /// The figures stay, what would set them against each other goes.
+    pub(super) fn forbidden(self, why: &'static str) -> Self {
+        Self {
+            percent: None,
+            overlap: Overlap::Unknown,
+            not_compared: Some(why),
+            ..self
+        }
+    }
+
+    /// What the intervals allow to say of `other`; `None` where one of the runs has no figure, or
+    /// the two may not be compared.
     pub fn verdict(&self, measure: &Measure) -> Option<Verdict> {
+        if self.not_compared.is_some() {
+            return None;
+        }
         let (base, other) = self.base.zip(self.other)?;
         let more = other.mean > base.mean;
         Some(match (self.overlap, measure.more_is_faster()) {

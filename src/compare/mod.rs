@@ -10,6 +10,7 @@
 //! Reads whole files and looks at every row: make a [`Comparison`] in a thread of its own.
 
 mod differences;
+mod energy;
 mod grid;
 mod matching;
 mod measure;
@@ -126,6 +127,8 @@ pub struct Comparison {
     axes: Vec<AxisValues>,
     cells: Vec<MatchedCell>,
     differences: Vec<Difference>,
+    /// One a run.
+    metered: Vec<energy::Metered>,
 }
 
 impl Comparison {
@@ -134,6 +137,7 @@ impl Comparison {
         let differences = differences::between(&runs, &axes, &cells);
         Self {
             names: names(&runs),
+            metered: runs.iter().map(|run| energy::Metered::of(run)).collect(),
             runs,
             axes,
             cells,
@@ -207,8 +211,35 @@ impl Comparison {
         )
     }
 
+    /// Why two of the runs may not be held against each other in this figure, as a sentence; `None`
+    /// where all may.
+    pub fn not_compared(&self, measure: &Measure) -> Option<&'static str> {
+        let runs = 0..self.runs.len();
+        runs.clone()
+            .flat_map(|base| runs.clone().map(move |other| (base, other)))
+            .find_map(|(base, other)| self.pair_not_compared(base, other, measure))
+    }
+
+    /// The same of two of the runs.
+    pub fn pair_not_compared(
+        &self,
+        base: usize,
+        other: usize,
+        measure: &Measure,
+    ) -> Option<&'static str> {
+        let path = |run: usize| Some(&self.runs.get(run)?.run.path);
+        if !measure.is_energy() || path(base) == path(other) {
+            return None;
+        }
+        self.metered.get(base)?.apart(self.metered.get(other)?)
+    }
+
     /// What the intervals of `measure` stand on, in a sentence; without any, that there are none.
+    /// Where runs may not be compared in it, why.
     pub fn about_intervals(&self, measure: &Measure) -> &'static str {
+        if let Some(why) = self.not_compared(measure) {
+            return why;
+        }
         let runs = 0..self.runs.len();
         let places = self.cells.iter();
         let places = places.flat_map(|cell| runs.clone().map(move |run| (cell, run)));
@@ -234,12 +265,16 @@ impl Comparison {
         }
     }
 
-    /// How far `other` is from `base` in a cell.
+    /// How far `other` is from `base` in a cell; not told where the two may not be compared.
     pub fn delta(&self, cell: &MatchedCell, base: usize, other: usize, measure: &Measure) -> Delta {
-        Delta::between(
+        let delta = Delta::between(
             self.figure(cell, base, measure),
             self.figure(cell, other, measure),
-        )
+        );
+        match self.pair_not_compared(base, other, measure) {
+            Some(why) => delta.forbidden(why),
+            None => delta,
+        }
     }
 }
 

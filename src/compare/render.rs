@@ -333,6 +333,7 @@ fn cell_json(comparison: &Comparison, cell: &MatchedCell, measure: &Measure) -> 
                 "delta_percent": delta.percent,
                 "overlap": delta.overlap,
                 "verdict": delta.verdict(measure),
+                "not_compared": delta.not_compared,
                 "interval_of": delta.other.filter(|f| f.interval.is_some()).map(|f| f.basis()),
             })
         })

@@ -1,12 +1,17 @@
 //! Recorded runs to compare, for tests.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::ComparedRun;
 use crate::measure::figures::Figures;
+use crate::monitor::energy::EnergySource;
 use crate::plan::{Cell, Plan};
+use crate::store::library;
 use crate::store::recorder::Recorder;
+use crate::store::row::CellRow;
 use crate::store::sidecar::Provenance;
 use crate::store::testing;
 
@@ -64,4 +69,20 @@ pub(crate) fn tps(cell: &Cell) -> f64 {
     let users = f64::from(cell.load.concurrency);
     let decode = f64::from(cell.point.decode_concurrency.unwrap_or(1));
     100.0 * users / (1.0 + users / decode)
+}
+
+/// A recorded run of a chip, each of its cells with that figure of that meter.
+pub(crate) fn with_energy(chip: &str, joules: f64, source: EnergySource) -> ComparedRun {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut recorded = Recorded::new(dir.path(), "2026-11-24T15:09:13[UTC]", 1);
+    recorded.provenance.machine = json!({ "chip": chip, "memory_total": 64_000_000_000_u64 });
+    let mut loaded = library::load(&recorded.measure(|_, _| {})).expect("a run");
+    let rows: Vec<CellRow> = loaded.rows.iter().map(Cow::into_owned).collect();
+    let with_energy = rows.into_iter().map(|row| CellRow {
+        energy_j_per_token: Some(joules),
+        energy_source: Some(source),
+        ..row
+    });
+    loaded.rows = with_energy.collect();
+    ComparedRun::new(loaded)
 }

@@ -10,6 +10,7 @@ use crate::plan::{Axis, Balancer};
 use crate::store::note::RunNote;
 use crate::store::row::CellRow;
 
+mod energy;
 mod intervals;
 
 const FIRST: &str = "2026-11-24T15:09:13[UTC]";

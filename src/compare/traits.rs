@@ -249,7 +249,7 @@ fn machine_info(provenance: &Provenance) -> MachineInfo {
     MachineInfo::deserialize(&provenance.machine).unwrap_or_default()
 }
 
-fn machine(run: &ComparedRun) -> Option<String> {
+pub(super) fn machine(run: &ComparedRun) -> Option<String> {
     provenance(run, |provenance| {
         let info = machine_info(provenance);
         let gpus = info.gpus.iter().filter(|gpu| gpu.memory.is_some());

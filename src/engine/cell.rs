@@ -116,7 +116,9 @@ impl Runner {
             Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
             Err(error) => Some(error),
         };
+        let span_s = outcome.span_s(self.plan.workload.mode);
         self.judge(cell, result, outcome, dead);
+        result.machine.energy = self.energy(result, begun, span_s);
         if result
             .flags
             .iter()

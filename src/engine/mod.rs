@@ -6,6 +6,7 @@ mod cell;
 pub mod command;
 mod control;
 pub mod emitter;
+mod energy;
 pub mod error;
 pub mod event;
 pub mod load;

@@ -23,7 +23,7 @@ use super::load::target::Target;
 use super::server::pool::{Environment, Pool};
 use super::server::process::all_gone;
 use super::source::CellSource;
-use crate::monitor::sample::{MachineSample, MachineSummary};
+use crate::monitor::sample::{MachineSample, MachineSummary, PowerReading};
 use crate::monitor::{sampler, summary};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
@@ -57,14 +57,18 @@ pub(super) struct Runner {
     nginx_binary: Option<PathBuf>,
     cells: Box<dyn CellSource>,
     already_done: u32,
-    control: Control,
+    pub(super) control: Control,
     /// Samples of the running cell.
     pub(super) samples: Arc<Mutex<Vec<MachineSample>>>,
+    /// Power since the running cell began.
+    pub(super) power: watch::Sender<Vec<PowerReading>>,
+    /// Power from before the run's first load.
+    pub(super) idle: Vec<PowerReading>,
     pids: watch::Receiver<Vec<(u32, u32)>>,
     /// Points whose servers did not start, with the reason: they are not tried for every cell.
     failed_points: HashMap<(ServerPoint, u32), String>,
     results: Vec<CellResult>,
-    started: Instant,
+    pub(super) started: Instant,
 }
 
 impl Runner {
@@ -96,6 +100,8 @@ impl Runner {
             already_done: run.already_done,
             control,
             samples: Arc::default(),
+            power: watch::Sender::default(),
+            idle: Vec::new(),
             pids,
             failed_points: HashMap::new(),
             results: Vec::new(),
@@ -140,6 +146,7 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
+        self.read_idle_power().await;
         loop {
             self.control.go().await;
             if self.control.stop.is_cancelled() {
@@ -181,6 +188,7 @@ impl Runner {
             .await?;
         let begun = Instant::now();
         self.lock_samples().clear();
+        self.power.send_modify(Vec::clear);
         let mut result = CellResult::begin(cell, self.balancer());
         let ended = self.measure(&mut result, &token).await;
         self.live.send_replace(LiveSnapshot::default());
@@ -208,7 +216,10 @@ impl Runner {
             // What this machine's sensors say is not of the machine that works.
             MachineSummary::default()
         } else {
-            summary::summarise(&self.lock_samples())
+            MachineSummary {
+                energy: result.machine.energy,
+                ..summary::summarise(&self.lock_samples())
+            }
         };
         result.ended_at = Timestamp::now();
         let known_s = result.times.load_s + result.times.warmup_s + result.times.measure_s;
@@ -267,7 +278,7 @@ impl Runner {
     }
 
     /// An attached server runs on another machine, as far as its URL tells.
-    fn is_elsewhere(&self) -> bool {
+    pub(super) fn is_elsewhere(&self) -> bool {
         let attached = self.plan.servers.attached.as_ref();
         attached.is_some_and(|attached| !attached.urls.iter().all(BaseUrl::is_loopback))
     }
@@ -346,7 +357,12 @@ impl Runner {
 
     /// Keeps the machine's samples for the running cell and tells of them.
     fn watch_machine(&self) -> tokio::task::JoinHandle<()> {
-        let mut handle = sampler::spawn(self.started, SAMPLE_PERIOD, self.pids.clone());
+        let mut handle = sampler::spawn(
+            self.started,
+            SAMPLE_PERIOD,
+            self.pids.clone(),
+            self.power.clone(),
+        );
         let samples = Arc::clone(&self.samples);
         let emitter = self.emitter.clone();
         tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! What a load run hands over to be judged.
 
+use super::figures::Mode;
 use super::sample::RequestSample;
 
 /// The part of a sustained run that its throughput covers, in seconds since the run's clock
@@ -34,4 +35,19 @@ pub struct LoadOutcome {
     pub abandoned: u32,
     /// Why sending stopped early although nobody asked for it: every request failed.
     pub gave_up: Option<String>,
+}
+
+impl LoadOutcome {
+    /// What the throughput covers, in seconds since the run's clock started: the window, or in
+    /// compatible mode the batch from the first due time to the last end.
+    pub fn span_s(&self, mode: Mode) -> Option<(f64, f64)> {
+        match mode {
+            Mode::Sustained => self.window.map(|window| (window.start_s, window.end_s)),
+            Mode::Compatible => {
+                let first_s = self.samples.iter().map(|s| s.due_s).min_by(f64::total_cmp);
+                let last_s = self.samples.iter().map(|s| s.end_s).max_by(f64::total_cmp);
+                first_s.zip(last_s)
+            }
+        }
+    }
 }

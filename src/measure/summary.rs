@@ -26,7 +26,8 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
     let samples = outcome.samples.as_slice();
     let answered: Vec<&RequestSample> = samples.iter().filter(|s| s.ok()).collect();
     let total_tokens = sum(&answered, |s| s.usage.completion_tokens);
-    let elapsed_s = elapsed_s(samples);
+    let batch_s = outcome.span_s(Mode::Compatible);
+    let elapsed_s = batch_s.map_or(0.0, |(first_s, last_s)| last_s - first_s);
     let batch_tps = rate(total_tokens as f64, elapsed_s);
     let window = outcome.window.filter(|_| asked.mode == Mode::Sustained);
     let in_window = window.map(|window| within(samples, &window));
@@ -121,15 +122,6 @@ fn count(n: usize) -> u32 {
 
 fn rate(tokens: f64, s: f64) -> f64 {
     if s > 0.0 { tokens / s } else { 0.0 }
-}
-
-/// From the first due time to the last end.
-fn elapsed_s(samples: &[RequestSample]) -> f64 {
-    let first_s = samples.iter().map(|s| s.due_s).min_by(f64::total_cmp);
-    let last_s = samples.iter().map(|s| s.end_s).max_by(f64::total_cmp);
-    first_s
-        .zip(last_s)
-        .map_or(0.0, |(first_s, last_s)| last_s - first_s)
 }
 
 /// The gaps between a request's chunks. Not tokens: a merged chunk makes one longer gap, as a

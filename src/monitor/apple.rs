@@ -1,7 +1,7 @@
 //! What Apple's sensors mean, in our units. Compiled for tests everywhere: the sensors themselves are
 //! in `macos.rs`.
 
-use super::sample::MachineSample;
+use super::sample::{MachineSample, PowerReading};
 
 /// One reading of `macmon`, as it gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -23,6 +23,43 @@ pub(super) struct Macmon {
 }
 
 impl Macmon {
+    /// One reading for several that came one after another, each over as long a time. Temperatures
+    /// are those of the last. `None` of none.
+    pub fn mean(readings: &[Self]) -> Option<Self> {
+        let mean = |of: fn(&Self) -> f32| {
+            readings.iter().map(of).sum::<f32>() / readings.len().max(1) as f32
+        };
+        let busy = mean(|r| r.gpu_active_ratio);
+        // A clock counts for the time in which the GPU was busy.
+        let busy_mhz = mean(|r| r.gpu_active_ratio * r.gpu_freq_mhz as f32);
+        let last = *readings.last()?;
+        Some(Self {
+            gpu_active_ratio: busy,
+            gpu_freq_mhz: if busy > 0.0 {
+                (busy_mhz / busy).round() as u32
+            } else {
+                last.gpu_freq_mhz
+            },
+            gpu_power_w: mean(|r| r.gpu_power_w),
+            cpu_power_w: mean(|r| r.cpu_power_w),
+            chip_power_w: mean(|r| r.chip_power_w),
+            system_power_w: mean(|r| r.system_power_w),
+            ..last
+        })
+    }
+
+    /// Its power alone, with blanks as in a sample.
+    pub fn power(&self, at_s: f64) -> PowerReading {
+        let mut sample = MachineSample::default();
+        self.fill(&mut sample);
+        PowerReading {
+            at_s,
+            system_w: sample.system_power_w,
+            gpu_w: sample.gpu_power_w,
+            cpu_w: sample.cpu_power_w,
+        }
+    }
+
     /// Into `sample`, with zeroes for "no such sensor" made blanks.
     pub fn fill(&self, sample: &mut MachineSample) {
         let measured = |value: f32| (value.is_finite() && value > 0.0).then(|| f64::from(value));
@@ -135,6 +172,43 @@ mod tests {
         assert_eq!(sample.system_power_w, None);
         assert_eq!(sample.gpu_clock_mhz, None);
         assert!(sample.gpu_power_w.is_some() && sample.gpu.is_some());
+    }
+
+    #[test]
+    fn readings_of_a_second_are_one_sample() {
+        let busy = |gpu_active_ratio, gpu_freq_mhz, system_power_w| Macmon {
+            gpu_active_ratio,
+            gpu_freq_mhz,
+            system_power_w,
+            ..IDLE_MACBOOK
+        };
+        let readings = [
+            busy(0.0, 0, 6.0),
+            busy(0.5, 400, 20.0),
+            busy(1.0, 1_000, 40.0),
+        ];
+        let mean = Macmon::mean(&readings).unwrap();
+        assert!((mean.gpu_active_ratio - 0.5).abs() < 1e-6);
+        assert_eq!(mean.gpu_freq_mhz, 800);
+        assert!((mean.system_power_w - 22.0).abs() < 1e-4);
+        assert_eq!(mean.gpu_temperature_c, IDLE_MACBOOK.gpu_temperature_c);
+        assert_eq!(Macmon::mean(&readings[..1]), Some(readings[0]));
+        assert_eq!(Macmon::mean(&[]), None);
+    }
+
+    #[test]
+    fn power_alone_has_the_same_blanks() {
+        let power = IDLE_MACBOOK.power(2.5);
+        assert_eq!(power.at_s.to_bits(), 2.5_f64.to_bits());
+        assert_eq!(power.system_w, filled(IDLE_MACBOOK).system_power_w);
+        assert!(power.gpu_w.is_some() && power.cpu_w.is_some());
+        let without_meter = Macmon {
+            system_power_w: IDLE_MACBOOK.chip_power_w,
+            cpu_power_w: 0.0,
+            ..IDLE_MACBOOK
+        };
+        let power = without_meter.power(2.5);
+        assert_eq!((power.system_w, power.cpu_w), (None, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use macmon::{Metrics, SocInfo};
@@ -12,13 +12,13 @@ use sysinfo::Gpus;
 
 use super::apple::{self, Macmon};
 use super::info::GpuInfo;
-use super::sample::MachineSample;
+use super::sample::{MachineSample, PowerReading};
 use crate::platform::macos::telemetry;
 use crate::units::Bytes;
 
-/// What one reading of `macmon` averages over, in milliseconds. Shorter than the sampler's second,
-/// so that each sample finds a fresh one.
-const INTERVAL_MS: u32 = 900;
+/// What one reading of `macmon` averages over, in milliseconds: power is asked for three times a
+/// second, and each time there is to be a fresh one.
+const INTERVAL_MS: u32 = 300;
 /// A reading older than this is no longer shown.
 const STALE_AFTER: Duration = Duration::from_secs(3);
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -28,11 +28,23 @@ struct Reading {
     values: Macmon,
 }
 
-type Latest = Arc<Mutex<Option<Reading>>>;
+/// What the thread has read. Whoever takes readings takes each once.
+#[derive(Default)]
+struct Readings {
+    latest: Option<Reading>,
+    /// Since the sample before.
+    for_sample: Vec<Macmon>,
+    /// Since power was asked for.
+    for_power: Vec<(Instant, Macmon)>,
+    /// `macmon` gives nothing at the moment.
+    failed: bool,
+}
 
-/// The newest reading of a thread that does nothing else: `macmon` blocks while it measures.
+type Shared = Arc<Mutex<Readings>>;
+
+/// The readings of a thread that does nothing else: `macmon` blocks while it measures.
 pub(super) struct Sensors {
-    latest: Latest,
+    shared: Shared,
     /// `None` where the system lists no GPU.
     accelerators: Option<Gpus>,
     /// Never sent on: its end is what stops the thread.
@@ -41,20 +53,34 @@ pub(super) struct Sensors {
 
 impl Sensors {
     pub(super) fn new() -> Self {
-        let latest = Latest::default();
+        let shared = Shared::default();
         let (stop, stopped) = mpsc::channel();
-        let shared = Arc::clone(&latest);
+        let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("macmon".to_owned())
-            .spawn(move || measure(&shared, &stopped));
+            .spawn(move || measure(&of_thread, &stopped));
         if let Err(error) = thread {
             tracing::warn!("no GPU and power figures: their thread did not start: {error}");
         }
         Self {
-            latest,
+            shared,
             accelerators: Gpus::new().ok(),
             _stop: stop,
         }
+    }
+
+    /// Every reading since the last call, each once; one without any power where `macmon` fails.
+    pub(super) fn read_power(&mut self, started: Instant, readings: &mut Vec<PowerReading>) {
+        let at_s = |at: Instant| at.saturating_duration_since(started).as_secs_f64();
+        let mut shared = lock(&self.shared);
+        if shared.failed {
+            readings.push(PowerReading {
+                at_s: at_s(Instant::now()),
+                ..PowerReading::default()
+            });
+        }
+        let new = shared.for_power.drain(..);
+        readings.extend(new.map(|(at, macmon)| macmon.power(at_s(at))));
     }
 
     /// Fills what there is a sensor for, and leaves the rest as it is.
@@ -74,12 +100,15 @@ impl Sensors {
         sample.power_source = source.map(str::to_owned);
     }
 
+    /// The mean since the sample before; the newest where a slow reading is still under way.
     fn macmon(&self) -> Option<Macmon> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = latest
+        let mut shared = lock(&self.shared);
+        let since = std::mem::take(&mut shared.for_sample);
+        let fresh = shared
+            .latest
             .as_ref()
-            .filter(|reading| reading.at.elapsed() < STALE_AFTER);
-        fresh.map(|reading| reading.values)
+            .filter(|reading| reading.at.elapsed() < STALE_AFTER)?;
+        Macmon::mean(&since).or(Some(fresh.values))
     }
 
     /// The GPU's own count, coarser than `macmon`'s, where that fails.
@@ -93,14 +122,15 @@ impl Sensors {
 
 /// Measures until told to stop, and starts afresh after a failure: `macmon` asserts what it expects
 /// of the hardware, and gives up whole where one sensor fails once.
-fn measure(latest: &Latest, stopped: &mpsc::Receiver<Infallible>) {
+fn measure(shared: &Shared, stopped: &mpsc::Receiver<Infallible>) {
     loop {
-        let outcome = catch_unwind(AssertUnwindSafe(|| measure_until_failure(latest, stopped)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| measure_until_failure(shared, stopped)));
         match outcome {
             Ok(Ok(())) => return,
             Ok(Err(reason)) => tracing::debug!("macmon failed: {reason}"),
             Err(_) => tracing::debug!("macmon panicked"),
         }
+        lock(shared).failed = true;
         if stopped.recv_timeout(RETRY_AFTER) != Err(RecvTimeoutError::Timeout) {
             return;
         }
@@ -108,7 +138,7 @@ fn measure(latest: &Latest, stopped: &mpsc::Receiver<Infallible>) {
 }
 
 fn measure_until_failure(
-    latest: &Latest,
+    shared: &Shared,
     stopped: &mpsc::Receiver<Infallible>,
 ) -> Result<(), String> {
     let mut macmon = macmon::Sampler::new().map_err(|error| error.to_string())?;
@@ -116,13 +146,19 @@ fn measure_until_failure(
         let metrics = macmon
             .get_metrics(INTERVAL_MS)
             .map_err(|error| error.to_string())?;
-        let reading = Reading {
-            at: Instant::now(),
-            values: raw(&metrics, macmon.get_soc_info()),
-        };
-        *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        let at = Instant::now();
+        let values = raw(&metrics, macmon.get_soc_info());
+        let mut shared = lock(shared);
+        shared.failed = false;
+        shared.for_sample.push(values);
+        shared.for_power.push((at, values));
+        shared.latest = Some(Reading { at, values });
     }
     Ok(())
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Readings> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn raw(metrics: &Metrics, soc: &SocInfo) -> Macmon {

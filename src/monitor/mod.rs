@@ -1,9 +1,11 @@
 //! What the machine does while a cell runs: one sample a second, and its summary over a cell.
 //!
-//! [`sampler`] reads on a thread of its own; [`summary`] folds samples into a cell's figures;
+//! [`sampler`] reads on a thread of its own; [`summary`] folds samples into a cell's figures, and
+//! [`energy`] its power readings, which come more often.
 
 #[cfg(any(target_os = "macos", test))]
 mod apple;
+pub mod energy;
 pub mod info;
 mod processes;
 pub mod sample;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::energy::Energy;
 use crate::units::Bytes;
 
 /// One reading, taken about once a second.
@@ -30,6 +31,17 @@ pub struct MachineSample {
     /// `ac` or `battery`.
     pub power_source: Option<String>,
     pub servers: Vec<ServerSample>,
+}
+
+/// Power alone, read several times a second. Kept in memory only: a window of 10 s needs at least 20
+/// of them, and telemetry files one row a second.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PowerReading {
+    /// Seconds since the run's clock started.
+    pub at_s: f64,
+    pub system_w: Option<f64>,
+    pub gpu_w: Option<f64>,
+    pub cpu_w: Option<f64>,
 }
 
 /// One server process within a [`MachineSample`].
@@ -61,4 +73,7 @@ pub struct MachineSummary {
     pub cpu_temperature_max_c: Option<f64>,
     /// The worst state seen.
     pub thermal_worst: Option<String>,
+    /// Of the measured window; `None` where the power readings do not carry it.
+    #[serde(default)]
+    pub energy: Option<Energy>,
 }

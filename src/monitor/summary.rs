@@ -33,6 +33,8 @@ pub fn summarise(samples: &[MachineSample]) -> MachineSummary {
             .filter_map(|sample| sample.thermal.as_deref())
             .max_by_key(|state| THERMAL_STATES.iter().position(|known| known == state))
             .map(str::to_owned),
+        // Samples come too rarely for it, and do not know the tokens.
+        energy: None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! A run about to be exported: its grid, its words, and the formats that it can take.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::chart::{Caption, Chart, ChartError, Look};
 use super::{html, json, markdown, png, spreadsheet};
 use crate::board::{Board, Entry, Estimate, Layer};
 use crate::measure::interval::ONE_WINDOW;
+use crate::monitor::energy::EnergySource;
 use crate::store::error::StoreError;
 use crate::store::library::{LoadedRun, kind_text};
 use crate::store::read::Origin;
@@ -189,6 +191,22 @@ impl<'a> Document<'a> {
         let mut rows = self.run.rows.iter();
         let any = rows.any(|row| Layer::Throughput.interval(&row).is_some());
         any.then(|| format!("±: {ONE_WINDOW}"))
+    }
+
+    /// What the energy was read from; `None` where no cell has any.
+    pub fn about_energy(&self) -> Option<String> {
+        // Rows of a long run are read from its text: not for nothing.
+        if !self.board.layers().contains(&Layer::Energy) {
+            return None;
+        }
+        let rows = self.run.rows.iter();
+        let sources: BTreeSet<EnergySource> = rows.filter_map(|row| row.energy_source).collect();
+        let names: Vec<&str> = sources.into_iter().map(EnergySource::name).collect();
+        Some(format!(
+            "Energy: of the {} over the measured window, for each completion token. Not to be ranked \
+             against other machines or other meters.",
+            names.join(", then of the ")
+        ))
     }
 
     /// "23 of 24 cells measured", where some are not.

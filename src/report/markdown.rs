@@ -6,11 +6,12 @@ use super::document::Document;
 use super::escape;
 use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
 
-const FIGURES: [Layer; 5] = [
+const FIGURES: [Layer; 6] = [
     Layer::Throughput,
     Layer::TtftP50,
     Layer::TpotP50,
     Layer::E2eP50,
+    Layer::Energy,
     Layer::Errors,
 ];
 
@@ -69,6 +70,9 @@ pub fn table(document: &Document<'_>) -> String {
         line(&mut text, &cells);
     }
     if let Some(about) = document.about_intervals() {
+        let _ = writeln!(text, "\n{}", escape::markdown(&about));
+    }
+    if let Some(about) = document.about_energy() {
         let _ = writeln!(text, "\n{}", escape::markdown(&about));
     }
     let _ = writeln!(text, "\n{}", escape::markdown(&document.origin_line()));

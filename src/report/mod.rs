@@ -11,6 +11,8 @@ pub mod analyze;
 pub mod chart;
 pub mod colour;
 pub mod document;
+#[cfg(test)]
+mod energy_tests;
 pub mod escape;
 pub mod file;
 pub mod html;

@@ -8,6 +8,7 @@ use super::pairs;
 use crate::engine::event::{CellResult, CellStatus};
 use crate::measure::figures::{Figures, FlagKind, Intervals, Mode, Percentiles};
 use crate::measure::interval::Interval;
+use crate::monitor::energy::EnergySource;
 use crate::plan::{Balancer, Cell, FlagValue, Plan};
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
@@ -149,6 +150,13 @@ pub struct CellRow {
     pub tpot_p50_high_s: Option<f64>,
     pub e2e_p50_low_s: Option<f64>,
     pub e2e_p50_high_s: Option<f64>,
+
+    /// Of the measured window, for each of its completion tokens; see [`crate::monitor::energy`].
+    pub energy_j_per_token: Option<f64>,
+    /// Without the idle power of the machine, measured before the run's first load.
+    pub energy_idle_subtracted_j_per_token: Option<f64>,
+    /// What was metered: `system`, `gpu+cpu` or `gpu`.
+    pub energy_source: Option<EnergySource>,
 }
 
 impl CellRow {
@@ -304,6 +312,10 @@ impl CellRow {
         self.gpu_temperature_max_c = tenths(m.gpu_temperature_max_c);
         self.cpu_temperature_max_c = tenths(m.cpu_temperature_max_c);
         self.thermal_worst.clone_from(&m.thermal_worst);
+        self.energy_j_per_token = micros(m.energy.map(|e| e.j_per_token));
+        self.energy_idle_subtracted_j_per_token =
+            micros(m.energy.and_then(|e| e.idle_subtracted_j_per_token));
+        self.energy_source = m.energy.map(|e| e.source);
     }
 
     fn set_times(&mut self, result: &CellResult) {
@@ -323,6 +335,21 @@ impl CellRow {
             .split(';')
             .filter_map(|name| FlagKind::iter().find(|kind| kind.to_string() == name))
             .collect()
+    }
+
+    /// Why a measured cell has no energy, in a few words; `None` where it has, or where nothing is
+    /// known of the machine.
+    pub fn why_no_energy(&self) -> Option<&'static str> {
+        let watched = self.total_tokens > 0 && self.machine_samples.is_some_and(|n| n > 0);
+        if !watched || self.energy_j_per_token.is_some() {
+            return None;
+        }
+        let has_meter = self.gpu_power_mean_w.or(self.system_power_mean_w).is_some();
+        Some(if has_meter {
+            "too few power readings"
+        } else {
+            "no power sensor"
+        })
     }
 
     /// The swept server flags of this cell.

@@ -85,10 +85,15 @@ fn named(name: &str, unit: &str) -> String {
 }
 
 pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
-    let layers = Layer::iter().filter_map(|layer| {
-        let value = layer.value(row)?;
-        let text = layer.with_interval(value, layer.interval(row));
-        Some((layer.name().to_owned(), text))
+    let layers = Layer::iter().flat_map(|layer| {
+        let above_idle = row.energy_idle_subtracted_j_per_token;
+        let above_idle = above_idle.filter(|_| layer == Layer::Energy);
+        let lines = [
+            (layer.name(), layer.text(row)),
+            ("Energy above idle", above_idle.map(|j| layer.with_unit(j))),
+        ];
+        let lines = lines.into_iter();
+        lines.filter_map(|(name, text)| Some((name.to_owned(), text?)))
     });
     let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());

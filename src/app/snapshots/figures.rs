@@ -8,6 +8,7 @@ use super::stage::{MODEL, provenance};
 use crate::engine::event::{CellResult, EngineEvent};
 use crate::measure::figures::Percentiles;
 use crate::measure::sample::{Chunk, RequestSample, Usage};
+use crate::monitor::energy::{Energy, EnergySource};
 use crate::monitor::sample::MachineSample;
 use crate::plan::{Cell, ModelRef, Plan};
 use crate::store::recorder::Recorder;
@@ -53,6 +54,11 @@ pub fn measure(result: &mut CellResult) {
     figures.connect_retry_s = 0.0;
     result.machine.gpu_mean = Some(0.97);
     result.machine.system_power_mean_w = Some(52.4);
+    result.machine.energy = Some(Energy {
+        j_per_token: 52.4 / tps,
+        idle_subtracted_j_per_token: Some(46.5 / tps),
+        source: EnergySource::System,
+    });
     result.machine.memory_peak = Some(Bytes(9_400_000_000));
 }
 

@@ -46,6 +46,8 @@ pub enum ChartError {
          layer, or the heatmap"
     )]
     NoFigure(&'static str),
+    #[error("no cell has a figure of energy: {0}. Choose another layer")]
+    NoEnergy(&'static str),
     #[error(
         "the run has no latencies (TTFT, TPOT, E2E), so throughput cannot be drawn against one. \
          Choose the heatmap or lines"
@@ -122,6 +124,17 @@ impl Chart {
     ) -> Result<Svg, ChartError> {
         if board.is_empty() {
             return Err(ChartError::NoCells);
+        }
+        if let Self::Heatmap { layer, .. } | Self::Lines { layer, .. } = self
+            && *layer == Layer::Energy
+            && !board.layers().contains(layer)
+        {
+            let mut reasons = board
+                .entries()
+                .filter_map(|entry| entry.row()?.why_no_energy());
+            return Err(ChartError::NoEnergy(
+                reasons.next().unwrap_or("not measured"),
+            ));
         }
         match self {
             Self::Heatmap { x, y, layer } => {

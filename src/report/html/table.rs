@@ -30,6 +30,9 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
     if let Some(about) = document.about_intervals() {
         page.element("p", "quiet", &about);
     }
+    if let Some(about) = document.about_energy() {
+        page.element("p", "quiet", &about);
+    }
     page.raw("<div class=\"wide\"><table class=\"cells\">\n<thead><tr>");
     for values in &dimensions {
         page.element("th", "", &values.dimension.to_string());

@@ -4,6 +4,7 @@ use super::super::row_file::header_of;
 use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
 use crate::engine::event::CellResult;
+use crate::monitor::energy::Energy;
 
 fn row_of(result: &CellResult) -> CellRow {
     CellRow::new(result, &plan(Path::new("results"), 1))
@@ -98,13 +99,51 @@ fn bounds_stand_after_all_that_was_there_before() {
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let error = header.iter().position(|name| *name == "error").unwrap();
     assert_eq!(header[error + 1], "throughput_low_tps");
-    assert_eq!(header[error + 1..].len(), 8);
+    assert_eq!(header[error + 1..].len(), 11);
 
     // A file from before has none of them.
     let old = format!("{}\n1,8,4,2,100.0", header[..5].join(","));
     let old = read_back(&old);
     assert_eq!(old.throughput_low_tps, None);
     assert!((old.throughput_tps - 100.0).abs() < 1e-9);
+}
+
+#[test]
+fn energy_stands_at_the_end_with_its_source() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.machine.gpu_power_mean_w = Some(40.0);
+    let without = row_of(&measured);
+    assert_eq!(without.energy_j_per_token, None);
+    assert_eq!(without.why_no_energy(), Some("too few power readings"));
+    measured.machine.energy = Some(Energy {
+        j_per_token: 0.412_345_67,
+        idle_subtracted_j_per_token: Some(0.3),
+        source: EnergySource::GpuAndCpu,
+    });
+    let row = row_of(&measured);
+    assert_eq!(row.energy_j_per_token, Some(0.412_346));
+    assert_eq!(row.energy_idle_subtracted_j_per_token, Some(0.3));
+    assert_eq!(row.why_no_energy(), None);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    let header = text.lines().next().unwrap();
+    assert!(
+        header.ends_with(",energy_j_per_token,energy_idle_subtracted_j_per_token,energy_source"),
+        "{header}"
+    );
+    assert!(text.trim_end().ends_with(",0.412346,0.3,gpu+cpu"), "{text}");
+
+    // Without a sensor all three are blank, and not zero.
+    measured.machine.energy = None;
+    measured.machine.gpu_power_mean_w = None;
+    let row = row_of(&measured);
+    assert_eq!(row.why_no_energy(), Some("no power sensor"));
+    assert!(csv_of(&row).trim_end().ends_with(",,,"));
+
+    // A file from before opens, and a machine that was not watched is not blamed.
+    let old = read_back("instances,concurrency,cell,total_tokens\n1,2,3,100\n");
+    assert_eq!((old.energy_j_per_token, old.energy_source), (None, None));
+    assert_eq!(old.why_no_energy(), None);
 }
 
 #[test]

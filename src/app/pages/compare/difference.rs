@@ -61,11 +61,14 @@ impl DifferenceView {
         };
         Some(Self {
             model: model.diverging(),
-            legend: format!(
-                "{other} against {base}, in % of {base}. Orange is more, blue is less; {better} is \
-                 better.{grey} {}",
-                comparison.about_intervals(&measure)
-            ),
+            legend: match comparison.pair_not_compared(choices.base, choices.other, &measure) {
+                Some(why) => why.to_owned(),
+                None => format!(
+                    "{other} against {base}, in % of {base}. Orange is more, blue is less; {better} is \
+                     better.{grey} {}",
+                    comparison.about_intervals(&measure)
+                ),
+            },
         })
     }
 }
@@ -90,6 +93,7 @@ fn input(
             (None, None) => note("no figures".to_owned()),
             (None, Some(_)) => note(format!("none in {}", letter(base))),
             (Some(_), None) => note(format!("none in {}", letter(other))),
+            (Some(_), Some(_)) if delta.not_compared.is_some() => note("not compared".to_owned()),
             (Some(_), Some(_)) => note(format!("{} is 0", letter(base))),
         },
     };

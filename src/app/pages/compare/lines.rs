@@ -37,6 +37,8 @@ pub(super) struct LinesView {
     unit: &'static str,
     /// What a screen reader says.
     name: String,
+    /// Why there are no lines beside each other.
+    not_compared: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,12 @@ impl LinesView {
     pub(super) fn new(comparison: &Comparison, choices: &Choices) -> Self {
         let x = choices.x.clone().unwrap_or(Axis::Concurrency);
         let by = choices.by.as_ref();
-        let overlay = comparison.overlay(&x, by, &choices.fixed, &measure(choices));
+        let mut overlay = comparison.overlay(&x, by, &choices.fixed, &measure(choices));
+        let not_compared = comparison.not_compared(&measure(choices));
+        if not_compared.is_some() {
+            // Lines in one plot are a comparison.
+            overlay.lines.clear();
+        }
         let points = || overlay.lines.iter().flat_map(|line| &line.points);
         let greatest = points().map(|point| point.figure.mean).fold(0.0, f64::max);
         let most = greatest * MOST_ABOVE;
@@ -73,6 +80,7 @@ impl LinesView {
                 choices.layer.unit(),
                 overlay.x_name
             ),
+            not_compared,
             unit: choices.layer.unit(),
             lines,
             overlay,
@@ -122,12 +130,14 @@ impl Shown {
         }
         ui.add_space(space::S);
         if self.lines.lines.is_empty() {
-            theme::empty_state(
-                ui,
-                ICON_STACKED_LINE_CHART,
-                "Nothing to draw here",
-                "No run has a valid figure at these settings: choose others above.",
-            );
+            let (title, why) = match self.lines.not_compared {
+                Some(why) => ("Not compared", why),
+                None => (
+                    "Nothing to draw here",
+                    "No run has a valid figure at these settings: choose others above.",
+                ),
+            };
+            theme::empty_state(ui, ICON_STACKED_LINE_CHART, title, why);
             return;
         }
         self.legend(ui);

@@ -10,6 +10,8 @@ use crate::app::testing::picture::picture;
 use crate::compare::testing::Recorded;
 use crate::store::library;
 
+mod energy;
+
 const FIRST: &str = "2026-11-24T15:09:13[UTC]";
 const SECOND: &str = "2026-11-25T10:00:00[UTC]";
 
