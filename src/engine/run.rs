@@ -140,6 +140,9 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
+        if let Some(text) = self.plan.order_sentence() {
+            self.emitter.notice(NoticeLevel::Info, text).await?;
+        }
         loop {
             self.control.go().await;
             if self.control.stop.is_cancelled() {

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod grid;
 pub mod known_flags;
 pub mod notices;
+pub mod order;
 pub mod quick;
 pub mod server_args;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
 pub use error::PlanError;
 pub use known_flags::KnownFlags;
+pub use order::Order;
 
 use crate::measure::figures::Mode;
 
@@ -176,8 +178,11 @@ pub struct Plan {
     pub model: ModelRef,
     pub workload: Workload,
     pub servers: ServerOptions,
-    /// In the order they run: cells of one server point stand together.
+    /// In the order of the grid: cells of one server point stand together.
     pub cells: Vec<Cell>,
+    /// In which of them run.
+    #[serde(default)]
+    pub order: Order,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

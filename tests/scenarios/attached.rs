@@ -95,6 +95,7 @@ fn plan(settings: &Settings, axes: &[&str]) -> Plan {
         known_flags: None,
         nginx_found: true,
         cores: 2,
+        drawn_seed: Some(1),
     })
     .unwrap()
 }

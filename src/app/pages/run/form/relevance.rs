@@ -139,7 +139,9 @@ impl Relevance<'_> {
             | Var::WindowMinS
             | Var::WindowMinE2e
             | Var::WindowMinCompletions
-            | Var::WindowMaxS => !kind.is_check(),
+            | Var::WindowMaxS
+            | Var::Order
+            | Var::Seed => !kind.is_check(),
             _ => true,
         }
     }
@@ -156,6 +158,7 @@ impl Relevance<'_> {
             None => counts,
         };
         match var {
+            Var::Seed => settings.text(Var::Order) == Some("nested"),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),
             Var::RequestsMultiplier => {
                 settings.text(Var::Mode) == Some("sustained") || settings.is_given(Var::NumRequests)

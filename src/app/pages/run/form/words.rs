@@ -44,6 +44,8 @@ pub(super) const fn label(var: Var) -> &'static str {
         Var::WindowMinCompletions => "Answers per window",
         Var::WindowMaxS => "Longest window",
         Var::Repeats => "Repeats",
+        Var::Order => "Order of cells",
+        Var::Seed => "Seed of the order",
         Var::WarmupRequests => "Warm-up requests",
         Var::CellPause => "Pause between cells",
         Var::ContinueOnError => "Go on after a failed cell",
