@@ -9,6 +9,7 @@ pub mod emitter;
 pub mod error;
 pub mod event;
 pub mod load;
+mod reference;
 mod run;
 pub mod server;
 pub mod source;

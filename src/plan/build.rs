@@ -11,8 +11,8 @@ use super::grid::{Grid, MAX_CELLS, Requests};
 use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
-    Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, RunKind, ServerOptions,
-    WindowRule, Workload, attached, dimensions, notices,
+    Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
+    ServerOptions, WindowRule, Workload, attached, dimensions, notices,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -140,6 +140,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         servers,
         cells,
         order,
+        reference: reference(&context),
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -281,6 +282,15 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
     };
     c.computed.insert(Var::Seed, seed.to_string());
     Order::Random { seed }
+}
+
+/// Only sweeps last so long that a machine can change meanwhile.
+fn reference(c: &Context) -> Option<ReferenceRule> {
+    let sweep = !c.kind.is_check() && c.kind != RunKind::Quick;
+    sweep.then(|| ReferenceRule {
+        every_s: c.number(Var::ReferenceEvery),
+        drift: c.number(Var::DriftLimit) / 100.0,
+    })
 }
 
 fn port(c: &Context, var: Var) -> u16 {

@@ -136,6 +136,14 @@ pub struct WindowRule {
     pub max_s: f64,
 }
 
+/// When a reference cell is measured again, and what its figure may differ by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceRule {
+    pub every_s: f64,
+    /// A share: 0.03 is 3 %.
+    pub drift: f64,
+}
+
 /// How servers are started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerOptions {
@@ -183,6 +191,9 @@ pub struct Plan {
     /// In which of them run.
     #[serde(default)]
     pub order: Order,
+    /// `None` for checks and `quick`, which are short, and for runs from before there was one.
+    #[serde(default)]
+    pub reference: Option<ReferenceRule>,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

@@ -76,6 +76,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
         },
         cells: (0..cells).map(|i| cell(i, Some(8), 1 << i)).collect(),
         order: Order::Nested,
+        reference: None,
         continue_on_error: true,
         cell_pause_s: 0.0,
         settings: Vec::new(),

@@ -134,7 +134,12 @@ impl Relevance<'_> {
             | Var::Balancer
             | Var::NginxBin
             | Var::StartupDelay => several,
-            Var::RequestsMultiplier | Var::Mode | Var::Repeats | Var::CellPause => sweep,
+            Var::RequestsMultiplier
+            | Var::Mode
+            | Var::Repeats
+            | Var::ReferenceEvery
+            | Var::DriftLimit
+            | Var::CellPause => sweep,
             Var::ContinueOnError
             | Var::WindowMinS
             | Var::WindowMinE2e

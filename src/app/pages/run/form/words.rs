@@ -46,6 +46,8 @@ pub(super) const fn label(var: Var) -> &'static str {
         Var::Repeats => "Repeats",
         Var::Order => "Order of cells",
         Var::Seed => "Seed of the order",
+        Var::ReferenceEvery => "Reference cell every",
+        Var::DriftLimit => "Drift limit",
         Var::WarmupRequests => "Warm-up requests",
         Var::CellPause => "Pause between cells",
         Var::ContinueOnError => "Go on after a failed cell",
