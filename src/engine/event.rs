@@ -8,6 +8,7 @@ use crate::measure::figures::{Figures, Flag, FlagKind};
 use crate::measure::sample::RequestSample;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::plan::{Balancer, Cell, Plan};
+use crate::units::Secs;
 
 /// How a cell ended.
 #[derive(
@@ -221,9 +222,9 @@ impl Reference {
 
     /// What was seen, in words.
     pub fn sentence(&self) -> String {
-        let (limit_pct, minutes) = (self.limit * 100.0, self.after_s / 60.0);
+        let (limit_pct, after) = (self.limit * 100.0, Secs(self.after_s));
         format!(
-            "the reference cell gave {:.1} tokens/s after {minutes:.1} min and {:.1} at first: \
+            "the reference cell gave {:.1} tokens/s after {after} and {:.1} at first: \
              {:+.1} %, {} the {limit_pct:.1} % that it may differ by{}",
             self.again_tps,
             self.first_tps,
