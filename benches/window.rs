@@ -49,6 +49,7 @@ fn plan() -> Plan {
         known_flags: None,
         nginx_found: true,
         cores: 2,
+        drawn_seed: None,
     });
     let plan = plan.expect("a sweep of what the server can do");
     assert_eq!(plan.cells.len(), CELLS);

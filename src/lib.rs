@@ -31,6 +31,7 @@ pub mod plan;
 pub mod platform;
 pub mod python;
 pub mod report;
+pub mod scatter;
 pub mod session;
 pub mod settings;
 pub mod store;

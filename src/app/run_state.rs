@@ -1,6 +1,7 @@
 //! The window's state of a live run: a fold over the engine's events. Nothing here looks at a
 //! clock, a file or the engine, so that a run can be replayed from its events.
 
+mod drift;
 mod log;
 mod read;
 mod series;
@@ -170,6 +171,7 @@ impl RunState {
                 self.app_line(now, *level, text);
             }
             EngineEvent::PlanExtended { cells } => self.extend(cells),
+            EngineEvent::ReferenceMeasured { reference } => self.take_reference(reference),
             EngineEvent::ServerStarting { .. }
             | EngineEvent::ServerReady { .. }
             | EngineEvent::ServerStopped { .. }

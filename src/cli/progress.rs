@@ -82,6 +82,8 @@ impl Progress {
             | EngineEvent::ServerStopped { .. }
             | EngineEvent::BalancerStarted { .. }
             | EngineEvent::PlanExtended { .. }
+            // A notice has told of it.
+            | EngineEvent::ReferenceMeasured { .. }
             | EngineEvent::Machine(_) => {}
         }
     }

@@ -129,10 +129,14 @@ fn dry_run(session: &Session, plan: &Plan) -> String {
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");
     }
-    let mut starts = commands::server_starts(plan, &plan.cells, &launcher)
+    if let Some(sentence) = plan.order_sentence() {
+        let _ = writeln!(text, "note: {sentence}");
+    }
+    let cells = plan.cells_as_run();
+    let mut starts = commands::server_starts(plan, &cells, &launcher)
         .into_iter()
         .peekable();
-    for cell in &plan.cells {
+    for cell in &cells {
         while let Some(start) = starts.next_if(|start| start.cell == cell.index) {
             let _ = writeln!(text, "  start {}", commands::shell_line(&start.command));
         }

@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 31] = [
+pub(super) const TRAITS: [Trait; 32] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -199,6 +199,11 @@ pub(super) const TRAITS: [Trait; 31] = [
         "Warm-up requests",
         "The first requests after a start are slow.",
         |run| plan(run, |plan| plan.workload.warmup_requests.to_string()),
+    ),
+    info(
+        "Order of cells",
+        "Where cells run as planned, a machine that warms up makes later ones look slower.",
+        |run| plan(run, |plan| plan.order.to_string()),
     ),
     info(
         "Pause between cells",

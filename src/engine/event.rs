@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::figures::{Figures, Flag};
+use crate::measure::figures::{Figures, Flag, FlagKind};
 use crate::measure::sample::RequestSample;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::plan::{Balancer, Cell, Plan};
+use crate::units::Secs;
 
 /// How a cell ended.
 #[derive(
@@ -177,6 +178,10 @@ pub enum EngineEvent {
         /// From measured cell and load times; `None` before the first.
         left_s: Option<f64>,
     },
+    /// A cell was measured once more, to see whether the machine still measures what it did.
+    ReferenceMeasured {
+        reference: Box<Reference>,
+    },
     /// A search added cells to the plan; they are kept with it, so that a resume knows them.
     PlanExtended {
         cells: Vec<Cell>,
@@ -188,6 +193,59 @@ pub enum EngineEvent {
         best: Option<Box<CellResult>>,
         times: RunTimes,
     },
+}
+
+/// A reference cell's second measurement, on the servers of its first. It is no cell of the run:
+/// it has no row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Position in the plan.
+    pub cell: u32,
+    pub first_tps: f64,
+    pub again_tps: f64,
+    /// `again_tps / first_tps - 1`.
+    pub change: f64,
+    /// Seconds between the ends of the two measurements.
+    pub after_s: f64,
+    /// What `change` may be, either way.
+    pub limit: f64,
+    /// Cells (by position in the plan) measured since the reference last agreed, where it does not
+    /// any more: each is flagged.
+    pub drifted: Vec<u32>,
+    pub at: jiff::Timestamp,
+}
+
+impl Reference {
+    pub fn is_drift(&self) -> bool {
+        self.change.abs() > self.limit
+    }
+
+    /// What was seen, in words.
+    pub fn sentence(&self) -> String {
+        let (limit_pct, after) = (self.limit * 100.0, Secs(self.after_s));
+        format!(
+            "the reference cell gave {:.1} tokens/s after {after} and {:.1} at first: \
+             {:+.1} %, {} the {limit_pct:.1} % that it may differ by{}",
+            self.again_tps,
+            self.first_tps,
+            self.change * 100.0,
+            if self.is_drift() { "above" } else { "within" },
+            if self.is_drift() {
+                ". What was measured since it last agreed is flagged; let the machine come to rest \
+                 and measure it again"
+            } else {
+                ""
+            }
+        )
+    }
+
+    /// The flag of each cell that drifted.
+    pub fn flag(&self) -> Flag {
+        Flag {
+            kind: FlagKind::Drift,
+            detail: self.sentence(),
+        }
+    }
 }
 
 /// The latest state of the running cell; only the newest is kept.

@@ -10,6 +10,7 @@ mod energy;
 pub mod error;
 pub mod event;
 pub mod load;
+mod reference;
 mod run;
 pub mod server;
 pub mod source;

@@ -16,10 +16,11 @@ use super::control::Control;
 use super::emitter::Emitter;
 use super::error::EngineError;
 use super::event::{
-    CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
+    CellResult, CellStatus, CellTimes, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
 };
 use super::load::prompts::PromptSource;
 use super::load::target::Target;
+use super::reference::References;
 use super::server::pool::{Environment, Pool};
 use super::server::process::all_gone;
 use super::source::CellSource;
@@ -55,7 +56,10 @@ pub(super) struct Runner {
     /// what was learned of them.
     pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
     nginx_binary: Option<PathBuf>,
-    cells: Box<dyn CellSource>,
+    pub(super) cells: Box<dyn CellSource>,
+    pub(super) references: References,
+    /// What measuring references took; not of any cell.
+    pub(super) reference_times: CellTimes,
     already_done: u32,
     pub(super) control: Control,
     /// Samples of the running cell.
@@ -84,6 +88,7 @@ impl Runner {
             Some(attached) => PromptSource::of_model(&attached.model),
             None => PromptSource::new(),
         };
+        let references = References::new(run.plan.reference);
         Self {
             plan: run.plan,
             pool: Pool::new(outside.environment.clone(), tell_pids),
@@ -97,6 +102,8 @@ impl Runner {
             known_target: None,
             nginx_binary: outside.nginx_binary,
             cells: run.cells,
+            references,
+            reference_times: CellTimes::default(),
             already_done: run.already_done,
             control,
             samples: Arc::default(),
@@ -146,12 +153,16 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
+        if let Some(text) = self.plan.order_sentence() {
+            self.emitter.notice(NoticeLevel::Info, text).await?;
+        }
         self.read_idle_power().await;
         loop {
             self.control.go().await;
             if self.control.stop.is_cancelled() {
                 return Ok(RunEnd::Stopped);
             }
+            self.check_reference().await?;
             let Some(cell) = self.cells.next(&self.results) else {
                 return Ok(RunEnd::Completed);
             };
@@ -226,6 +237,8 @@ impl Runner {
         result.times.rest_s = (begun.elapsed().as_secs_f64() - known_s).max(0.0);
         let failed = result.status == CellStatus::Failed;
         let why = result.error.clone();
+        let now_s = self.started.elapsed().as_secs_f64();
+        self.references.finished(&result, self.pool.starts(), now_s);
         self.results.push(result.clone());
         let left = self.cells.known();
         self.emitter
@@ -394,6 +407,9 @@ impl Runner {
             times.warmup_s += result.times.warmup_s;
             times.measure_s += result.times.measure_s;
         }
+        times.load_s += self.reference_times.load_s;
+        times.warmup_s += self.reference_times.warmup_s;
+        times.measure_s += self.reference_times.measure_s;
         times.rest_s = times.total_s - times.load_s - times.warmup_s - times.measure_s;
         times
     }

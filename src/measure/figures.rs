@@ -143,6 +143,8 @@ pub enum FlagKind {
     IdenticalPrompts,
     /// decode < prompt: the server decodes with max(decode, prompt), as another cell does.
     DuplicateOf,
+    /// A reference cell, measured again after it, differed from its first measurement.
+    Drift,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
 }

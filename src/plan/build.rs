@@ -11,8 +11,8 @@ use super::grid::{Grid, MAX_CELLS, Requests};
 use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
-    Attached, Balancer, EffectiveSetting, ModelRef, Plan, RunKind, ServerOptions, WindowRule,
-    Workload, attached, dimensions, notices,
+    Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
+    ServerOptions, WindowRule, Workload, attached, dimensions, notices,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -31,6 +31,9 @@ pub struct Inputs<'a> {
     pub nginx_found: bool,
     /// Logical CPU cores.
     pub cores: u32,
+    /// Decides the order of cells where `MLX_SEED` is not given. `None` for a plan that is only
+    /// looked at: its cells stay nested.
+    pub drawn_seed: Option<u32>,
 }
 
 /// What the parts of the build share.
@@ -121,6 +124,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
     let servers = servers(c, &args, largest, inputs.nginx_found);
     let workload = workload(c, mode);
+    let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
     if !context.errors.is_empty() {
         return Err(context.errors);
@@ -135,6 +139,8 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         workload,
         servers,
         cells,
+        order,
+        reference: reference(&context),
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -260,6 +266,31 @@ fn workload(c: &mut Context, mode: Mode) -> Workload {
         retry_attempts: c.int(Var::RetryAttempts),
         retry_sleep_s: c.number(Var::RetrySleep),
     }
+}
+
+fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
+    let seed = c.settings.int(Var::Seed);
+    if c.settings.text(Var::Order) == Some("nested") {
+        if c.chosen_now(Var::Seed) && seed.is_some() {
+            c.notices
+                .push("MLX_SEED is not used: MLX_ORDER=nested is the plan's order.".to_owned());
+        }
+        return Order::Nested;
+    }
+    let Some(seed) = seed.or(drawn_seed) else {
+        return Order::Nested;
+    };
+    c.computed.insert(Var::Seed, seed.to_string());
+    Order::Random { seed }
+}
+
+/// Only sweeps last so long that a machine can change meanwhile.
+fn reference(c: &Context) -> Option<ReferenceRule> {
+    let sweep = !c.kind.is_check() && c.kind != RunKind::Quick;
+    sweep.then(|| ReferenceRule {
+        every_s: c.number(Var::ReferenceEvery),
+        drift: c.number(Var::DriftLimit) / 100.0,
+    })
 }
 
 fn port(c: &Context, var: Var) -> u16 {

@@ -1,4 +1,4 @@
-//! From lists of values to cells, in the order in which they run.
+//! From lists of values to cells, nested; `order.rs` says in which order cells of a point run.
 //!
 //! Repeats are outermost, so that each starts its own servers. Within one, points with equal
 //! flags stand together with their instance counts ascending, so that running servers are kept

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod grid;
 pub mod known_flags;
 pub mod notices;
+pub mod order;
 pub mod quick;
 pub mod server_args;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
 pub use error::PlanError;
 pub use known_flags::KnownFlags;
+pub use order::Order;
 
 use crate::measure::figures::Mode;
 
@@ -134,6 +136,14 @@ pub struct WindowRule {
     pub max_s: f64,
 }
 
+/// When a reference cell is measured again, and what its figure may differ by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceRule {
+    pub every_s: f64,
+    /// A share: 0.03 is 3 %.
+    pub drift: f64,
+}
+
 /// How servers are started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerOptions {
@@ -176,8 +186,14 @@ pub struct Plan {
     pub model: ModelRef,
     pub workload: Workload,
     pub servers: ServerOptions,
-    /// In the order they run: cells of one server point stand together.
+    /// In the order of the grid: cells of one server point stand together.
     pub cells: Vec<Cell>,
+    /// In which of them run.
+    #[serde(default)]
+    pub order: Order,
+    /// `None` for checks and `quick`, which are short, and for runs from before there was one.
+    #[serde(default)]
+    pub reference: Option<ReferenceRule>,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

@@ -18,6 +18,7 @@ pub fn left(resumed: &Resumed) -> Box<dyn CellSource> {
 }
 
 fn source(plan: &Plan, left: Vec<Cell>, valid: Vec<(Cell, f64)>) -> Box<dyn CellSource> {
+    let left = plan.order.arranged(left);
     match plan.kind {
         RunKind::Quick => Box::new(Refining::new(plan, left, valid)),
         _ => Box::new(Grid::new(left)),
@@ -50,5 +51,39 @@ impl Earlier {
         let now = now.and_then(|best| Some((best.cell.clone(), best.throughput_tps()?)));
         let all = self.valid.iter().cloned().chain(now);
         all.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Order;
+    use crate::store::recorder::Recorder;
+    use crate::store::sidecar::Provenance;
+    use crate::store::{resume, testing};
+
+    #[test]
+    fn a_resumed_run_goes_on_in_the_order_that_it_was_started_with() {
+        let dir = tempfile::tempdir().unwrap();
+        for seed in 0..20 {
+            let mut plan = testing::plan(dir.path(), 6);
+            plan.order = Order::Random { seed };
+            let mut source = all(&plan);
+            let order = source.known();
+            assert_eq!(order, plan.cells_as_run());
+            let mut recorder =
+                Recorder::create(&plan, Provenance::default(), &jiff::ZonedDateTime::now())
+                    .unwrap();
+            for _ in 0..2 {
+                let cell = source.next(&[]).unwrap();
+                let finished = testing::finished(testing::result(&cell));
+                recorder.record(&finished).unwrap();
+            }
+            let csv = recorder.files().csv().to_owned();
+            drop(recorder);
+            let resumed = resume::open(&csv).unwrap();
+            assert_eq!(resumed.plan.order, plan.order);
+            assert_eq!(left(&resumed).known(), order[2..], "seed {seed}");
+        }
     }
 }

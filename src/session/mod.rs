@@ -7,6 +7,7 @@ pub mod model;
 pub mod refining;
 
 use std::fmt::Display;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -164,6 +165,7 @@ impl Session {
             known_flags: self.known.as_ref(),
             nginx_found: self.nginx.is_some(),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+            drawn_seed: Some(draw()),
         })
         .map_err(|errors| SessionError::all_wrong(&errors))
     }
@@ -219,6 +221,11 @@ impl Session {
             }),
         }
     }
+}
+
+/// A number that nothing tells beforehand: the standard library keys each hasher so.
+fn draw() -> u32 {
+    RandomState::new().hash_one(std::process::id()) as u32
 }
 
 async fn interpreter(

@@ -14,7 +14,7 @@ pub struct Refining {
 }
 
 impl Refining {
-    /// `left` of the plan's cells are still to run.
+    /// `left` of the plan's cells are still to run, in this order.
     pub fn new(plan: &Plan, left: Vec<Cell>, earlier: Vec<(Cell, f64)>) -> Self {
         let mut this = Self {
             plan: plan.clone(),
@@ -39,7 +39,8 @@ impl Refining {
             .filter(|result| result.status == CellStatus::Ok)
             .filter_map(|result| Some((result.cell.clone(), result.throughput_tps()?)));
         let valid: Vec<(Cell, f64)> = self.earlier.iter().cloned().chain(now).collect();
-        self.grid = Grid::new(quick::refine(&self.plan, &valid));
+        let added = quick::refine(&self.plan, &valid);
+        self.grid = Grid::new(self.plan.order.arranged(added));
     }
 }
 
@@ -75,6 +76,7 @@ mod tests {
             known_flags: None,
             nginx_found: false,
             cores: 2,
+            drawn_seed: Some(1),
         })
         .unwrap()
     }

@@ -222,6 +222,14 @@ settings! {
         "... but never longer than this, and a window cut short says so";
     Repeats "MLX_REPEATS" Quality, int(1, 1000), Always("1"),
         "Times to measure each cell, each from a separate server start";
+    Order "MLX_ORDER" Quality, Kind::Choice(&["random", "nested"]), Always("random"),
+        "Order of the cells that share servers: random, so that a machine that warms up does not look like an effect of the load, or nested as planned";
+    Seed "MLX_SEED" Quality, int(0, u32::MAX), Computed("drawn when a run starts, told, and kept with it"),
+        "Decides the random order of cells, so that the same number gives the same order again; never sent to a server";
+    ReferenceEvery "MLX_REFERENCE_EVERY_S" Quality, seconds(1.0, DAY_S), Always("600"),
+        "In a run that lasts longer than this, the first cell of the running servers is measured again at least so often, to see whether the machine has changed";
+    DriftLimit "MLX_DRIFT_LIMIT_PCT" Quality, Kind::Number { min: 0.1, max: 100.0, unit: "percent" }, Always("3"),
+        "What such a reference may differ by from its first measurement before the cells since it last agreed are flagged";
     WarmupRequests "MLX_WARMUP_REQUESTS" Quality, int(0, 10_000),
         PerKind { kinds: &[("quick", "1")], other: "2" },
         "Warm-up requests per server before a cell, with the sampling parameters that are measured";

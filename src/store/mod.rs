@@ -23,6 +23,7 @@ pub mod note;
 pub mod pairs;
 pub mod read;
 pub mod recorder;
+mod reflag;
 pub mod requests;
 pub mod resume;
 pub mod row;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::error::StoreError;
 use super::machine::MachineRow;
+use super::reflag;
 use super::requests::RequestRow;
 use super::resume::{self, Resumed};
 use super::row::CellRow;
@@ -153,6 +154,15 @@ impl Recorder {
                 Ok(())
             }
             EngineEvent::CellFinished { result, .. } => self.record_cell(result),
+            EngineEvent::ReferenceMeasured { reference } => {
+                if reference.is_drift() && !reference.drifted.is_empty() {
+                    let csv = self.files.csv();
+                    let file = reflag::add(csv, &reference.drifted, &reference.flag())?;
+                    self.rows = RowFile::reopen::<CellRow>(file, csv, Durability::Synced)?;
+                }
+                self.sidecar.metadata.references.push((**reference).clone());
+                self.save()
+            }
             EngineEvent::Machine(sample) => {
                 let row = MachineRow::new(sample, self.clock_started_at);
                 open_once::<MachineRow>(&mut self.machine, &self.files.machine())?.append(&row)

@@ -6,7 +6,7 @@ use strum::IntoEnumIterator;
 
 use super::pairs;
 use crate::engine::event::{CellResult, CellStatus};
-use crate::measure::figures::{Figures, FlagKind, Intervals, Mode, Percentiles};
+use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
 use crate::measure::interval::Interval;
 use crate::monitor::energy::EnergySource;
 use crate::plan::{Balancer, Cell, FlagValue, Plan};
@@ -168,13 +168,7 @@ impl CellRow {
         row.streaming = Some(plan.workload.stream);
         row.balancer = Some(result.balancer);
         row.flags = joined(result.flags.iter().map(|flag| flag.kind.to_string()), ";");
-        row.flag_details = joined(
-            result
-                .flags
-                .iter()
-                .map(|flag| format!("{}: {}", flag.kind, one_line(&flag.detail))),
-            " | ",
-        );
+        row.flag_details = joined(result.flags.iter().map(detail_of), " | ");
         row.error = result.error.as_deref().map(one_line);
         match &result.figures {
             Some(figures) => row.set_figures(figures),
@@ -328,6 +322,13 @@ impl CellRow {
         self.ended_at = Some(result.ended_at);
     }
 
+    /// Adds a flag that came after the cell had ended.
+    pub fn add_flag(&mut self, flag: &Flag) {
+        let before = |column: &Option<String>| column.clone().unwrap_or_default();
+        self.flags = Some(with_kind(&before(&self.flags), flag));
+        self.flag_details = Some(with_detail(&before(&self.flag_details), flag));
+    }
+
     /// The flags that this version of the app knows; others are left out.
     pub fn flag_kinds(&self) -> Vec<FlagKind> {
         let names = self.flags.as_deref().unwrap_or_default();
@@ -378,6 +379,24 @@ impl CellRow {
             && self.asked_prompt_tokens == asked.asked_prompt_tokens
             && self.extra_axes == asked.extra_axes
     }
+}
+
+fn detail_of(flag: &Flag) -> String {
+    format!("{}: {}", flag.kind, one_line(&flag.detail))
+}
+
+/// The column of kinds with one more.
+pub(super) fn with_kind(kinds: &str, flag: &Flag) -> String {
+    let kinds = kinds.split(';').filter(|kind| !kind.is_empty());
+    let all = kinds.map(str::to_owned).chain([flag.kind.to_string()]);
+    all.collect::<Vec<_>>().join(";")
+}
+
+/// The column of details with one more.
+pub(super) fn with_detail(details: &str, flag: &Flag) -> String {
+    let before = (!details.is_empty()).then(|| details.to_owned());
+    let all = before.into_iter().chain([detail_of(flag)]);
+    all.collect::<Vec<_>>().join(" | ")
 }
 
 /// Mean, p50, p90, p95, p99 and maximum, as the columns stand; all blank where nothing was timed.

@@ -208,7 +208,10 @@ fn named_values<T: Serialize>(
     Ok((columns, values))
 }
 
-fn line_of<'a>(fields: impl Iterator<Item = &'a str>, path: &Path) -> Result<Vec<u8>, StoreError> {
+pub(super) fn line_of<'a>(
+    fields: impl Iterator<Item = &'a str>,
+    path: &Path,
+) -> Result<Vec<u8>, StoreError> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());

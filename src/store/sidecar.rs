@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::StoreError;
-use crate::engine::event::{NoticeLevel, RunEnd, RunTimes, ServerProof};
+use crate::engine::event::{NoticeLevel, Reference, RunEnd, RunTimes, ServerProof};
 use crate::plan::{Balancer, Plan};
 
 /// Says whose file it is.
@@ -83,6 +83,10 @@ pub struct Metadata {
     pub best_cell: Option<u32>,
     #[serde(default)]
     pub notices: Vec<RunNotice>,
+    /// Each time that a cell was measured once more, to see whether the machine had changed. None
+    /// of them is a row, and none is a repeat.
+    #[serde(default)]
+    pub references: Vec<Reference>,
     #[serde(default)]
     pub resumed: Vec<Resumption>,
 }
@@ -103,6 +107,7 @@ impl Metadata {
             times: None,
             best_cell: None,
             notices: Vec::new(),
+            references: Vec::new(),
             resumed: Vec::new(),
         }
     }

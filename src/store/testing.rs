@@ -7,8 +7,8 @@ use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percenti
 use crate::measure::sample::ErrorClass;
 use crate::monitor::sample::MachineSummary;
 use crate::plan::{
-    Balancer, Cell, FlagValue, LoadPoint, ModelRef, Plan, RunKind, ServerOptions, ServerPoint,
-    WindowRule, Workload,
+    Balancer, Cell, FlagValue, LoadPoint, ModelRef, Order, Plan, RunKind, ServerOptions,
+    ServerPoint, WindowRule, Workload,
 };
 use crate::units::Bytes;
 
@@ -75,6 +75,8 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             attached: None,
         },
         cells: (0..cells).map(|i| cell(i, Some(8), 1 << i)).collect(),
+        order: Order::Nested,
+        reference: None,
         continue_on_error: true,
         cell_pause_s: 0.0,
         settings: Vec::new(),

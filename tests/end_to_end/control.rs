@@ -54,6 +54,7 @@ fn plan(lab: &Lab, concurrency: &str, words: &[&str]) -> Result<Plan, Failed> {
         known_flags: None,
         nginx_found: false,
         cores: 2,
+        drawn_seed: Some(1),
     })
     .map_err(|errors| told(&errors))
 }

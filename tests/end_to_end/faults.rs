@@ -101,6 +101,8 @@ fn harmed_in_the_second_cell(
             "concurrency=1,2,3",
             "MLX_MAX_TOKENS=64",
             "MLX_REQUESTS_MULTIPLIER=50",
+            // Two requests in flight in the cell that is harmed.
+            "MLX_ORDER=nested",
         ],
         more,
     ]

@@ -254,7 +254,22 @@ fn dry_run(lab: &Lab) -> Result<(), Failed> {
         "{out}"
     );
     ensure!(!home.results().exists(), "a dry run writes nothing");
+    let words = ["sweep", "custom", "--axis", "concurrency=1..128x2"];
+    let words = [&words[..], &["MLX_SEED=20261124", "--dry-run"]].concat();
+    let listed = cells_of(&home.run(words)?.expect(0)?.out);
+    ensure!(
+        listed == ["2", "5", "0", "4", "3", "6", "1", "7"],
+        "{listed:?}"
+    );
     Ok(())
+}
+
+/// The numbers of the cells that a dry run lists, in its order.
+fn cells_of(out: &str) -> Vec<String> {
+    let lines = out.lines().filter_map(|line| line.strip_prefix("cell "));
+    lines
+        .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
+        .collect()
 }
 
 const LONG: &[&str] = &[
@@ -309,6 +324,14 @@ fn cut_and_resume(lab: &Lab, signal: Signal) -> Result<(), Failed> {
         cells.len() == 8 && after.lines().count() == 9,
         "each cell once:\n{after}"
     );
+    // The seed that was drawn decides the rest too: an uncut run would have had the same order.
+    let seed = home.json()?["plan"]["order"]["seed"].clone();
+    let words = LONG.iter().skip(1).copied().map(str::to_owned);
+    let words = words.chain([format!("MLX_SEED={seed}"), "--dry-run".to_owned()]);
+    let uncut = cells_of(&home.run(words)?.expect(0)?.out);
+    let rows = read_csv(&csv)?;
+    let run: Vec<_> = rows.iter().map(|row| row["cell"].clone()).collect();
+    ensure!(run == uncut, "{run:?} instead of {uncut:?}");
     let end: Value = home.json()?["end"].clone();
     ensure!(end.to_string().contains("completed"), "{end}");
     // A finished run has nothing to resume, and says so.

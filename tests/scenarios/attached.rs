@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mlx_throughput_lab::engine::event::{CellResult, CellStatus, EngineEvent, RunEnd};
@@ -95,6 +96,7 @@ fn plan(settings: &Settings, axes: &[&str]) -> Plan {
         known_flags: None,
         nginx_found: true,
         cores: 2,
+        drawn_seed: Some(1),
     })
     .unwrap()
 }
@@ -180,6 +182,87 @@ async fn two_servers_take_turns_and_the_key_stays_here() {
             assert!(exchange.received.body.get("seed").is_none());
         }
     }
+}
+
+/// A server that answers half as fast from the 41st request under load on.
+#[tokio::test]
+async fn a_machine_that_slows_down_is_seen_in_a_cell_measured_again() {
+    let loaded = AtomicU32::new(0);
+    let server = Server::start(move |received| {
+        let under_load = u32::from(received.body["max_tokens"] == 8);
+        let number = loaded.fetch_add(under_load, Ordering::SeqCst);
+        let gap = Duration::from_millis(if number < 40 { 10 } else { 20 });
+        let answer = Answer {
+            gap,
+            ..Answer::default()
+        };
+        answer.to(&received.body).kept_alive()
+    });
+    let more = [
+        (Var::RequestsMultiplier, "10"),
+        SHORT,
+        (Var::WarmupRequests, "0"),
+        (Var::ReferenceEvery, "1"),
+        (Var::DriftLimit, "30"),
+    ];
+    let settings = settings(&url(&server), KEY, &more);
+    // 10 + 20 requests, the first cell again, 30 requests, the first cell again.
+    let ran = run(&settings, &["concurrency=1,2,3"]).await;
+    assert_eq!(*ran.end(), RunEnd::Completed);
+    assert_eq!(ran.results().len(), 3, "a reference is no cell of the run");
+    let references: Vec<_> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            EngineEvent::ReferenceMeasured { reference } => Some(reference),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(references.len(), 2, "{references:?}");
+    assert!(references.iter().all(|reference| reference.cell == 0));
+    assert!(!references[0].is_drift(), "{:?}", references[0]);
+    assert!(references[0].drifted.is_empty());
+    assert!(references[1].is_drift(), "{:?}", references[1]);
+    assert_eq!(references[1].drifted, [2], "what stood before it is sound");
+
+    let csv = files(ran.folder.path())
+        .into_iter()
+        .find(|path| {
+            let name = path.to_string_lossy();
+            name.ends_with(".csv")
+                && !name.ends_with(".requests.csv")
+                && !name.ends_with(".machine.csv")
+        })
+        .unwrap();
+    let resumed = mlx_throughput_lab::store::resume::open(&csv).unwrap();
+    assert!(resumed.remaining().is_empty());
+    let drifted: Vec<(u32, bool)> = resumed
+        .rows
+        .iter()
+        .map(|row| (row.cell, row.flag_kinds().contains(&FlagKind::Drift)))
+        .collect();
+    assert_eq!(drifted, [(0, false), (1, false), (2, true)]);
+    assert!(
+        resumed
+            .rows
+            .iter()
+            .all(|row| row.status == Some(CellStatus::Ok))
+    );
+    assert_eq!(resumed.metadata().references.len(), 2);
+    let told = |text: &str| {
+        let notices = &resumed.metadata().notices;
+        notices.iter().any(|notice| notice.text.contains(text))
+    };
+    assert!(told("within the 30.0 %") && told("above the 30.0 %"));
+    // The references' requests are no requests of a cell.
+    assert_eq!(
+        server
+            .exchanges()
+            .iter()
+            .filter(|e| e.received.body["max_tokens"] == 8)
+            .count(),
+        80
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use super::*;
 use crate::board::Why;
-use crate::engine::event::CellTimes;
+use crate::engine::event::{CellTimes, Reference};
+use crate::measure::figures::FlagKind;
 use crate::measure::sample::RequestSample;
 use crate::measure::sample::Usage;
 use crate::monitor::sample::{MachineSample, ServerSample};
@@ -280,6 +281,41 @@ fn a_resumed_run_keeps_what_is_done() {
     assert_eq!(state.board().state(0), Some(CellState::Done));
     state.apply(&cell_finished(measured(&plan.cells[1], 200.0), 2, 10.0));
     assert_eq!(state.best().map(|best| best.cell), Some(0));
+}
+
+#[test]
+fn drift_flags_the_rows_that_it_concerns() {
+    let plan = plan(3);
+    let mut state = RunState::new();
+    state.apply(&started(&plan));
+    for (i, cell) in plan.cells.iter().enumerate() {
+        state.apply(&cell_finished(measured(cell, 100.0), i as u32 + 1, 10.0));
+    }
+    let before = state.revision();
+    let reference = Box::new(Reference {
+        cell: 0,
+        first_tps: 100.0,
+        again_tps: 90.0,
+        change: -0.1,
+        after_s: 600.0,
+        limit: 0.03,
+        drifted: vec![1],
+        at: Timestamp::UNIX_EPOCH,
+    });
+    state.apply(&EngineEvent::ReferenceMeasured { reference });
+    assert_ne!(state.revision(), before);
+    let board = state.board();
+    let kinds = |position: usize| {
+        board
+            .entry(position)
+            .unwrap()
+            .shared_row()
+            .unwrap()
+            .flag_kinds()
+    };
+    let drifted = [0, 1, 2].map(|position| kinds(position).contains(&FlagKind::Drift));
+    assert_eq!(drifted, [false, true, false]);
+    assert_eq!(board.state(1), Some(CellState::Done), "it stays valid");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
+use crate::scatter::scatter;
+
 /// What all requests of a run share: the model's name, and what keeps their prompts apart. One a
 /// run, for all its cells, warm-ups and probes.
 #[derive(Debug)]
@@ -62,14 +64,6 @@ impl PromptSource {
             symbol
         })
     }
-}
-
-/// The finaliser of `SplitMix64` (Steele, Lea, Flood, "Fast splittable pseudorandom number
-/// generators", 2014): a bijection on 64 bits in which each input bit flips half the output.
-fn scatter(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// How characters relate to tokens, to pad a prompt to a length without a tokenizer. Approximate:

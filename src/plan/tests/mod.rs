@@ -4,6 +4,7 @@ mod attached;
 mod build;
 mod commands;
 mod estimate;
+mod order;
 mod quick;
 mod server_flags;
 
@@ -83,6 +84,7 @@ impl Run {
             known_flags: self.flags.as_ref(),
             nginx_found: self.nginx,
             cores: self.cores,
+            drawn_seed: Some(7),
         })
     }
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::testing::{cell, failed, finished, plan, result};
 use super::*;
-use crate::engine::event::{NoticeLevel, RunEnd, RunTimes};
+use crate::engine::event::{NoticeLevel, Reference, RunEnd, RunTimes};
+use crate::measure::figures::FlagKind;
 use crate::measure::sample::{RequestSample, Usage};
 use crate::monitor::sample::MachineSample;
 
@@ -192,6 +193,78 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     assert_eq!(done.rows.len(), 4);
     assert!(done.remaining().is_empty());
     assert_eq!(json_of(&files)["resumed"].as_array().unwrap().len(), 1);
+}
+
+fn measured_again(change: f64, drifted: Vec<u32>) -> EngineEvent {
+    EngineEvent::ReferenceMeasured {
+        reference: Box::new(Reference {
+            cell: 0,
+            first_tps: 100.0,
+            again_tps: 100.0 * (1.0 + change),
+            change,
+            after_s: 600.0,
+            limit: 0.03,
+            drifted,
+            at: now().timestamp(),
+        }),
+    }
+}
+
+#[test]
+fn drift_flags_rows_that_are_written_already_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = interrupted(dir.path());
+    let resumed = resume::open(files.csv()).unwrap();
+    let open = resumed.remaining();
+    let mut recorder = Recorder::resume(resumed, Provenance::default(), &now()).unwrap();
+    recorder.record(&finished(result(&open[0]))).unwrap();
+    let before = fs::read_to_string(files.csv()).unwrap();
+
+    recorder.record(&measured_again(0.02, vec![])).unwrap();
+    assert_eq!(fs::read_to_string(files.csv()).unwrap(), before);
+    recorder.record(&measured_again(-0.05, vec![1, 2])).unwrap();
+    // The new file is held like the old one, and grows like it.
+    assert!(resume_error(files.csv()).contains("in use") || cfg!(not(unix)));
+    recorder.record(&finished(result(&open[1]))).unwrap();
+    drop(recorder);
+
+    let resumed = resume::open(files.csv()).unwrap();
+    assert_eq!(resumed.rows.len(), 4, "a reference is no row");
+    assert!(resumed.remaining().is_empty());
+    let drifted: Vec<bool> = resumed
+        .rows
+        .iter()
+        .map(|row| row.flag_kinds().contains(&FlagKind::Drift))
+        .collect();
+    assert_eq!(drifted, [false, true, true, false]);
+    assert!(
+        resumed.rows.iter().all(CellRow::is_valid),
+        "it does not invalidate"
+    );
+    let row = &resumed.rows[1];
+    assert_eq!(row.flags.as_deref(), Some("cached_prompts;drift"));
+    let details = row.flag_details.as_deref().unwrap();
+    assert!(
+        details.contains(" | drift: the reference cell gave 95.0 tokens/s"),
+        "{details}"
+    );
+    let after = fs::read_to_string(files.csv()).unwrap();
+    let lines = |text: &str| {
+        text.split_inclusive("\r\n")
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let (was, is) = (lines(&before), lines(&after));
+    assert_eq!((&was[..2], was.len(), is.len()), (&is[..2], 4, 5));
+    let references = &json_of(&files)["references"];
+    assert_eq!(references.as_array().unwrap().len(), 2);
+    assert_eq!(references[1]["drifted"], json!([1, 2]));
+    let left: Vec<_> = fs::read_dir(files.csv().parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -134,12 +134,19 @@ impl Relevance<'_> {
             | Var::Balancer
             | Var::NginxBin
             | Var::StartupDelay => several,
-            Var::RequestsMultiplier | Var::Mode | Var::Repeats | Var::CellPause => sweep,
+            Var::RequestsMultiplier
+            | Var::Mode
+            | Var::Repeats
+            | Var::ReferenceEvery
+            | Var::DriftLimit
+            | Var::CellPause => sweep,
             Var::ContinueOnError
             | Var::WindowMinS
             | Var::WindowMinE2e
             | Var::WindowMinCompletions
-            | Var::WindowMaxS => !kind.is_check(),
+            | Var::WindowMaxS
+            | Var::Order
+            | Var::Seed => !kind.is_check(),
             _ => true,
         }
     }
@@ -156,6 +163,7 @@ impl Relevance<'_> {
             None => counts,
         };
         match var {
+            Var::Seed => settings.text(Var::Order) == Some("nested"),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),
             Var::RequestsMultiplier => {
                 settings.text(Var::Mode) == Some("sustained") || settings.is_given(Var::NumRequests)

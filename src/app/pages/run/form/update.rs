@@ -67,6 +67,8 @@ impl FormModel {
             known_flags: self.facts.known_flags.as_ref(),
             nginx_found: self.facts.nginx_found,
             cores: self.facts.cores,
+            // The run draws it.
+            drawn_seed: None,
         });
         let row_errors = takes_axes && axis_rows.iter().any(|row| row.error.is_some());
         let plan = match built {
