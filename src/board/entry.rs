@@ -28,6 +28,7 @@ pub enum Why {
     FlagsNotApplied,
     TooManyErrors,
     ServerDied,
+    EmptyWindow,
     Memory,
     NoMlx,
     Arguments,
@@ -49,6 +50,7 @@ impl Why {
             Self::FlagsNotApplied => "flags not applied",
             Self::TooManyErrors => "too many errors",
             Self::ServerDied => "server died",
+            Self::EmptyWindow => "empty window",
             Self::Memory => "memory",
             Self::NoMlx => "no MLX",
             Self::Arguments => "arguments",
@@ -120,6 +122,7 @@ fn reason(row: &CellRow) -> Why {
             FlagKind::FlagsNotApplied => Why::FlagsNotApplied,
             FlagKind::TooManyErrors => Why::TooManyErrors,
             FlagKind::ServerNotAlive => Why::ServerDied,
+            FlagKind::EmptyWindow => Why::EmptyWindow,
             _ => Why::NotValid,
         })
 }

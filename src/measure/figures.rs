@@ -125,6 +125,8 @@ pub enum FlagKind {
     TooManyErrors,
     /// A server did not answer a one-token completion before or after the cell. Invalid.
     ServerNotAlive,
+    /// Answers came, and not a token of them within the window. Invalid.
+    EmptyWindow,
     /// The prompt cache answered more than 1 % of the prompt tokens.
     CachedPrompts,
     /// Dispatch lag p99 above 5 ms, or above 1 % of the median TTFT.
@@ -154,7 +156,7 @@ impl FlagKind {
     pub fn invalidates(self) -> bool {
         matches!(
             self,
-            Self::FlagsNotApplied | Self::TooManyErrors | Self::ServerNotAlive
+            Self::FlagsNotApplied | Self::TooManyErrors | Self::ServerNotAlive | Self::EmptyWindow
         )
     }
 }

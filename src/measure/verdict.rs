@@ -62,6 +62,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         flags_not_applied(context),
         not_alive(context),
         errors(figures, context),
+        empty_window(figures),
         cached(figures, context),
         client_limited(figures, &context.thresholds),
         slow_connects(figures, &context.thresholds),
@@ -249,6 +250,19 @@ fn unbalanced(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
     })
 }
 
+/// Seen where the first requests of a size have the server build GPU kernels for half a minute.
+fn empty_window(figures: &Figures) -> Option<Flag> {
+    let nothing = figures.throughput_tps <= 0.0 && figures.total_tokens > 0;
+    (figures.mode == Mode::Sustained && nothing).then(|| Flag {
+        kind: FlagKind::EmptyWindow,
+        detail: format!(
+            "none of {} tokens came within the window: the server took longer to begin. Run the \
+             cell again, or raise MLX_WINDOW_MAX_S",
+            figures.total_tokens
+        ),
+    })
+}
+
 fn short_window(figures: &Figures, context: &Context) -> Option<Flag> {
     (figures.mode == Mode::Sustained && figures.window_capped).then(|| {
         let seen = match (figures.window_s, figures.window_completions) {
@@ -354,7 +368,7 @@ mod tests {
     #[test]
     fn every_flag_has_its_cause() {
         type Change = fn(&mut Figures, &mut Context);
-        let cases: [(FlagKind, Change); 13] = [
+        let cases: [(FlagKind, Change); 14] = [
             (FlagKind::Attached, |_, c| {
                 c.attached = Some("http://127.0.0.1:1234".to_owned());
             }),
@@ -367,6 +381,7 @@ mod tests {
             (FlagKind::ServerNotAlive, |_, c| {
                 c.not_alive = Some("instance 1, after the cell".to_owned());
             }),
+            (FlagKind::EmptyWindow, |f, _| f.throughput_tps = 0.0),
             (FlagKind::CachedPrompts, |f, _| f.cached_tokens = Some(501)),
             (FlagKind::ClientLimited, |f, _| {
                 f.dispatch_lag.p99_s = Some(0.0051);
