@@ -18,20 +18,17 @@ use super::load::schedule::{self, Amount, LoadSpec};
 use super::load::target::Target;
 use super::run::Runner;
 use super::server::log;
-use super::watchdog;
+use super::watchdog::{self, Patience};
 use crate::measure;
 use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
 use crate::measure::summary::Asked;
 use crate::measure::verdict::{Context, Thresholds, verdict};
 use crate::plan::grid::duplicate_of;
-use crate::plan::{Attached, Balancer, Cell, notices};
+use crate::plan::{Attached, Balancer, Cell, notices, warm_up};
 
 /// Lines of a failed server's log that are kept with the cell.
 const LOG_LINES: usize = 30;
-
-/// A warm-up compiles kernels and fills caches; that takes a few tokens, not a whole answer.
-const WARM_UP_TOKENS: u32 = 16;
 
 impl Runner {
     /// Measures `result.cell` and fills `result` in as far as it gets.
@@ -88,27 +85,23 @@ impl Runner {
 
         let begun = Instant::now();
         self.guarded(token, self.warm_up(cell, &target)).await?;
+        let patience = Patience::of(&self.plan, cell, begun.elapsed().as_secs_f64());
+        let spec = self.spec(cell);
+        if let Some(together) = self.warm_up_together(cell, &spec) {
+            // How it ends is not judged: an error that stays is found and counted in the window.
+            self.load(&together, &target, &Live::unwatched(), patience, token)
+                .await?;
+        }
         result.times.warmup_s = begun.elapsed().as_secs_f64();
 
-        let spec = self.spec(cell);
         let live = Live::new(self.live.clone());
         self.live
             .send_modify(|snapshot| snapshot.cell = Some(cell.clone()));
         self.lock_samples().clear();
         let begun = Instant::now();
-        let load = schedule::run(&spec, &target, &live, token);
-        let outcome = tokio::select! {
-            biased;
-            waited_s = watchdog::wedged(&live, watchdog::patience_s(&self.plan, cell, result.times.warmup_s)) => {
-                Err(self.wedged_error(waited_s, live.in_flight()))
-            }
-            outcome = self.guarded(token, async { Ok(load.await) }) => outcome,
-        };
+        let outcome = self.load(&spec, &target, &live, patience, token).await;
         result.times.measure_s = begun.elapsed().as_secs_f64();
         let outcome = outcome?;
-        if outcome.cancelled {
-            return Err(EngineError::Cancelled);
-        }
 
         let dead = match self.guarded(token, self.alive(&target)).await {
             Ok(()) => None,
@@ -128,6 +121,30 @@ impl Runner {
             self.pool.discard(&self.emitter).await?;
         }
         Ok(())
+    }
+
+    /// Runs `spec` to its end, unless a server is lost or hangs meanwhile.
+    async fn load(
+        &self,
+        spec: &LoadSpec,
+        target: &Target,
+        live: &Arc<Live>,
+        patience: Patience,
+        token: &CancellationToken,
+    ) -> Result<LoadOutcome, EngineError> {
+        let at_work = |span_s| watchdog::at_work(&self.lock_samples(), span_s);
+        let load = schedule::run(spec, target, live, token);
+        let outcome = tokio::select! {
+            biased;
+            waited_s = watchdog::wedged(live, patience, at_work) => {
+                return Err(self.wedged_error(waited_s, live.in_flight()));
+            }
+            outcome = self.guarded(token, async { Ok(load.await) }) => outcome?,
+        };
+        if outcome.cancelled {
+            return Err(EngineError::Cancelled);
+        }
+        Ok(outcome)
     }
 
     fn suspect_log_tail(&self) -> Option<String> {
@@ -202,18 +219,24 @@ impl Runner {
         Duration::from_secs_f64(self.plan.workload.request_timeout_s)
     }
 
+    /// Compiling what a request needs is part of getting ready, and may take as long.
+    fn warm_up_timeout(&self) -> Duration {
+        let ready = Duration::from_secs_f64(self.plan.servers.ready_timeout_s);
+        self.timeout().max(ready)
+    }
+
     /// Proves each server alive, then warms all up with the very sampling that is measured.
     async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<(), EngineError> {
         self.alive(target).await?;
         let workload = &self.plan.workload;
         let warm_up = WarmUp {
             requests: workload.warmup_requests,
-            max_tokens: cell.load.max_tokens.min(WARM_UP_TOKENS),
+            max_tokens: warm_up::tokens_alone(cell),
             temperature: workload.temperature,
             stream: workload.stream,
             prompt: self.prompt(cell.load.prompt_tokens),
             prompts: Arc::clone(&self.prompts),
-            timeout: self.timeout(),
+            timeout: self.warm_up_timeout(),
             retry: Retry {
                 attempts: workload.retry_attempts,
                 sleep: Duration::from_secs_f64(workload.retry_sleep_s),
@@ -225,6 +248,16 @@ impl Runner {
                 why: format!("the warm-up failed: {error}"),
             })?;
         Ok(())
+    }
+
+    /// The cell's own load, once and short.
+    fn warm_up_together(&self, cell: &Cell, spec: &LoadSpec) -> Option<LoadSpec> {
+        Some(LoadSpec {
+            amount: Amount::Fixed(spec.concurrency),
+            max_tokens: warm_up::tokens_together(&self.plan, cell)?,
+            timeout: self.warm_up_timeout(),
+            ..spec.clone()
+        })
     }
 
     /// A one-token completion from each server, past the balancer.

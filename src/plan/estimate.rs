@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, LoadPoint};
 use super::commands::Transition;
-use super::grid::effective_decode;
+use super::grid::decoded_together;
+use super::warm_up;
 use super::{Plan, ServerPoint};
 use crate::measure::figures::Mode;
 
@@ -68,7 +69,7 @@ pub fn estimate(plan: &Plan, pace: Pace) -> Estimate {
                 pace.load_s + plan.servers.startup_delay_s.unwrap_or(0.0) * f64::from(delays);
         }
         let request_s = f64::from(cell.load.max_tokens) / pace.stream_tps;
-        sum.warmup_s += f64::from(plan.workload.warmup_requests) * request_s;
+        sum.warmup_s += warmup_s(plan, cell, request_s);
         sum.measure_s += measure_s(plan, cell, request_s);
         if previous.is_some() {
             sum.pause_s += plan.cell_pause_s;
@@ -79,12 +80,22 @@ pub fn estimate(plan: &Plan, pace: Pace) -> Estimate {
     sum
 }
 
+fn warmup_s(plan: &Plan, cell: &Cell, request_s: f64) -> f64 {
+    let token_s = request_s / f64::from(cell.load.max_tokens.max(1));
+    let alone = plan.workload.warmup_requests * warm_up::tokens_alone(cell);
+    let together = warm_up::tokens_together(plan, cell).map_or(0.0, f64::from) * waves(cell);
+    (f64::from(alone) + together) * token_s
+}
+
+/// Requests beyond the batch wait for their turn.
+fn waves(cell: &Cell) -> f64 {
+    (f64::from(cell.load.concurrency.max(1)) / batch(&cell.point)).max(1.0)
+}
+
 /// One cell under load, from the first request to the last answer.
 fn measure_s(plan: &Plan, cell: &Cell, request_s: f64) -> f64 {
     let concurrency = f64::from(cell.load.concurrency.max(1));
-    // Requests beyond the batch wait for their turn.
-    let waves = (concurrency / batch(&cell.point)).max(1.0);
-    let e2e_s = request_s * waves;
+    let e2e_s = request_s * waves(cell);
     if let (Mode::Compatible, Some(requests)) = (plan.workload.mode, cell.load.requests) {
         return (f64::from(requests) / concurrency).ceil().max(1.0) * e2e_s;
     }
@@ -98,12 +109,9 @@ fn measure_s(plan: &Plan, cell: &Cell, request_s: f64) -> f64 {
     window_s + 2.0 * e2e_s
 }
 
-/// Requests that the servers of a point decode at once; the server's default where it is not set.
+/// Requests that the servers of a point decode at once.
 fn batch(point: &ServerPoint) -> f64 {
-    let one = effective_decode(point)
-        .or(point.decode_concurrency)
-        .unwrap_or(32);
-    f64::from(one) * f64::from(point.instances)
+    f64::from(decoded_together(point)) * f64::from(point.instances)
 }
 
 /// Where a finished cell's time went, in seconds.

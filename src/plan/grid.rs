@@ -6,6 +6,10 @@
 
 use super::cell::{Cell, FlagValue, LoadPoint, ServerPoint};
 
+/// What `mlx_lm.server` takes where its flag is not given.
+pub const SERVER_DECODE_CONCURRENCY: u32 = 32;
+pub const SERVER_PROMPT_CONCURRENCY: u32 = 8;
+
 /// More than a year of cells of ten minutes; beyond it lies a typing error.
 pub const MAX_CELLS: u32 = 50_000;
 
@@ -138,7 +142,7 @@ impl Grid {
         let batch = largest(&self.decode)
             .max(largest(&self.prompt))
             // The server's own default, where nothing is injected.
-            .unwrap_or(32);
+            .unwrap_or(SERVER_DECODE_CONCURRENCY);
         batch.saturating_mul(self.instances.iter().copied().max().unwrap_or(1))
     }
 }
@@ -146,6 +150,14 @@ impl Grid {
 /// How the server sees a point: it decodes max(decode, prompt) requests at once.
 pub fn effective_decode(point: &ServerPoint) -> Option<u32> {
     Some(point.decode_concurrency?.max(point.prompt_concurrency?))
+}
+
+/// Requests that one server of a point decodes at once, by the server's own default where nothing
+/// is set.
+pub fn decoded_together(point: &ServerPoint) -> u32 {
+    effective_decode(point)
+        .or(point.decode_concurrency)
+        .unwrap_or(SERVER_DECODE_CONCURRENCY)
 }
 
 /// The cell that a server cannot tell from this one, where decode < prompt.

@@ -11,6 +11,7 @@ use crate::models::memory::{self, Demand, MachineMemory};
 use crate::models::{
     Description, ModelError, Origin, Places, Resolved, describe, resolve, synthetic,
 };
+use crate::plan::grid::decoded_together;
 use crate::plan::{ModelRef, Plan};
 use crate::settings::{Settings, Var};
 
@@ -63,7 +64,7 @@ pub fn largest_demand(plan: &Plan) -> Option<Demand> {
 
 fn demands(plan: &Plan) -> impl Iterator<Item = Demand> {
     plan.cells.iter().map(|cell| {
-        let batch = cell.point.decode_concurrency.unwrap_or(32);
+        let batch = decoded_together(&cell.point);
         Demand {
             instances: cell.point.instances,
             sequences: batch.min(cell.load.concurrency),

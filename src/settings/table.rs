@@ -232,7 +232,7 @@ settings! {
         "What such a reference may differ by from its first measurement before the cells since it last agreed are flagged";
     WarmupRequests "MLX_WARMUP_REQUESTS" Quality, int(0, 10_000),
         PerKind { kinds: &[("quick", "1")], other: "2" },
-        "Warm-up requests per server before a cell, with the sampling parameters that are measured";
+        "Warm-up requests per server before a cell, with the sampling parameters that are measured; then, unless it is 0, all the requests of the cell at once";
     CellPause "MLX_CELL_PAUSE_S" Quality, seconds(0.0, DAY_S), Always("0"),
         "Pause between cells";
 
@@ -245,7 +245,7 @@ settings! {
     RetrySleep "MLX_RETRY_SLEEP_S" Run, seconds(0.0, 3600.0), Always("0.5"),
         "Pause before such a retry";
     Watchdog "MLX_WATCHDOG_S" Run, seconds(1.0, DAY_S), Always("30"),
-        "Seconds without a token, with requests in flight, until a server counts as wedged and is restarted; longer where the warm-up shows that the machine needs longer";
+        "Seconds without a token, with requests in flight, until a server counts as wedged and is restarted; longer where the warm-up shows that the machine needs longer, and while a server is silent but computes, up to the longer of the request and the ready timeout";
 
     Python "MLX_PYTHON" Tools, Kind::Path, Computed("found: `mlx-throughput-lab doctor` shows which"),
         "Python interpreter that runs `mlx_lm.server`";

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::lab::{Lab, Watched};
+use crate::lab::{Lab, Watched, number};
 use crate::{Needs, Test, ensure};
 
 pub const TESTS: &[Test] = &[
@@ -26,6 +26,11 @@ pub const TESTS: &[Test] = &[
         "a_wedged_server_is_noticed_and_replaced",
         Needs::Nothing,
         wedged_server,
+    ),
+    (
+        "a_silent_server_that_computes_is_waited_for",
+        Needs::Nothing,
+        silent_server,
     ),
     (
         "a_dead_generation_thread_shows_its_last_error",
@@ -144,6 +149,34 @@ fn wedged_server(lab: &Lab) -> Result<(), Failed> {
     harmed_in_the_second_cell(lab, &["MLX_WATCHDOG_S=3"], "wedged", |pid, _| {
         Ok(kill_process(pid, Signal::STOP)?)
     })
+}
+
+/// One prompt in one piece: for seconds nothing comes, and no warm-up has told that it would be so.
+fn silent_server(lab: &Lab) -> Result<(), Failed> {
+    const WATCHDOG_S: u32 = 3;
+    let home = lab.home();
+    home.run([
+        "sweep",
+        "custom",
+        "--axis",
+        "prompt_tokens=8000",
+        "--axis",
+        "concurrency=1",
+        "MLX_SERVER_ARGS=--prefill-step-size=16384",
+        "MLX_WARMUP_REQUESTS=0",
+        "MLX_MAX_TOKENS=4",
+        "MLX_NUM_REQUESTS=1",
+        &format!("MLX_WATCHDOG_S={WATCHDOG_S}"),
+    ])?
+    .expect(0)?;
+    let rows = home.csv()?;
+    ensure!(rows.len() == 1 && rows[0]["status"] == "ok", "{rows:?}");
+    let ttft_s = number(&rows[0], "ttft_mean_s")?;
+    ensure!(
+        ttft_s > f64::from(WATCHDOG_S) + 1.0,
+        "{ttft_s} s: this machine needs a longer prompt for the test to show anything"
+    );
+    Ok(())
 }
 
 /// An empty prompt ends the generation thread of 0.32.2 for good; the process stays.

@@ -28,8 +28,10 @@ fn growing_starts_only_the_missing_servers() {
     assert_eq!(estimate.server_starts, 6);
     assert_eq!(estimate.server_processes, 8);
     close(estimate.load_s, 60.0);
-    // Two warm-up requests of one second for each cell.
-    close(estimate.warmup_s, 24.0);
+    // Two requests of 16 tokens for each cell, and for each second one all 8 requests at once: two
+    // lots of 4 and two tokens more on one server, one lot and two tokens on each of several.
+    let tokens = 12 * 2 * 16 + 2 * (4 + 3 + 3);
+    close(estimate.warmup_s, f64::from(tokens) / PACE.stream_tps);
 }
 
 #[test]

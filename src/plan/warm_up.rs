@@ -1,0 +1,60 @@
+//! What a cell's servers answer before its window. Kernels are compiled when they are first needed,
+//! and some are needed only by a batch: that must not happen while the cell is measured.
+
+use super::grid::{SERVER_PROMPT_CONCURRENCY, decoded_together};
+use super::{Cell, Plan};
+
+/// Enough for a request on its own: kernels and caches need a few tokens, not a whole answer.
+const ALONE: u32 = 16;
+
+/// Tokens of each request that is sent on its own.
+pub fn tokens_alone(cell: &Cell) -> u32 {
+    cell.load.max_tokens.min(ALONE)
+}
+
+/// Tokens of each request when the cell's whole number of them is sent at once: so many that the
+/// first is still being answered when the last of its batch has joined. `None` where requests come
+/// one at a time, or no warm-up is wanted.
+pub fn tokens_together(plan: &Plan, cell: &Cell) -> Option<u32> {
+    if cell.load.concurrency < 2 || plan.workload.warmup_requests == 0 {
+        return None;
+    }
+    let point = &cell.point;
+    let of_one_server = cell.load.concurrency.div_ceil(point.instances.max(1));
+    let batch = of_one_server.min(decoded_together(point));
+    let joining = point
+        .prompt_concurrency
+        .unwrap_or(SERVER_PROMPT_CONCURRENCY)
+        .max(1);
+    // The server decodes one token of all between two lots of prompts. Two more, with the batch full.
+    Some((batch.div_ceil(joining) + 2).min(cell.load.max_tokens))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::plan;
+
+    #[test]
+    fn a_batch_is_filled_before_its_first_answer_ends() {
+        let mut plan = plan(std::path::Path::new("results"), 1);
+        plan.workload.warmup_requests = 2;
+        let mut cell = plan.cells[0].clone();
+        let mut tokens = |instances, decode, prompt, concurrency, max_tokens| {
+            cell.point.instances = instances;
+            (cell.point.decode_concurrency, cell.point.prompt_concurrency) = (decode, prompt);
+            (cell.load.concurrency, cell.load.max_tokens) = (concurrency, max_tokens);
+            tokens_together(&plan, &cell)
+        };
+        // Four lots of eight, and two tokens more.
+        assert_eq!(tokens(1, Some(32), Some(8), 64, 128), Some(6));
+        assert_eq!(tokens(1, None, None, 64, 128), Some(6));
+        assert_eq!(tokens(2, Some(32), Some(8), 16, 128), Some(3));
+        assert_eq!(tokens(1, Some(64), Some(2), 64, 128), Some(34));
+        // Never longer than the answers that are measured.
+        assert_eq!(tokens(1, Some(64), Some(2), 64, 20), Some(20));
+        assert_eq!(tokens(1, Some(32), Some(8), 1, 128), None);
+        plan.workload.warmup_requests = 0;
+        assert_eq!(tokens_together(&plan, &plan.cells[0]), None);
+    }
+}
