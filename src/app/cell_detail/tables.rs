@@ -110,6 +110,15 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
             "GPU power",
             row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),
         ),
+        ("GPU clock under load", clock(row)),
+        (
+            "Measured again",
+            row.thermal_repeats.filter(|n| *n > 0).map(|n| match n {
+                1 => "once, after a cool-down".to_owned(),
+                n => format!("{n} times, after cool-downs"),
+            }),
+        ),
+        ("Cooling down", secs(row.cool_down_s.filter(|s| *s > 0.0))),
         ("Loading", secs(row.load_s.filter(|s| *s > 0.0))),
         ("Warm-up", secs(row.warmup_s.filter(|s| *s > 0.0))),
     ];
@@ -117,6 +126,14 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         .into_iter()
         .filter_map(|(name, text)| Some((name.to_owned(), text?)));
     layers.chain(others).collect()
+}
+
+/// "1,775 MHz, 91.0 % of cold"
+fn clock(row: &CellRow) -> Option<String> {
+    let of_cold = row.gpu_clock_of_cold_ratio;
+    let of_cold = of_cold.map(|ratio| format!(", {:.1} % of cold", ratio * 100.0));
+    row.gpu_clock_under_load_mhz
+        .map(|mhz| format!("{} MHz{}", grouped(mhz, 0), of_cold.unwrap_or_default()))
 }
 
 /// Percentiles of one latency.
