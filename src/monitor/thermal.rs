@@ -20,6 +20,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sample::MachineSample;
+use crate::units::grouped;
 
 /// Busy for a smaller share than this, a GPU is not under load.
 const BUSY: f64 = 0.5;
@@ -96,10 +97,10 @@ impl ClockShare {
     /// `GPU clock 91.0 % of cold (1,775 of 1,950 MHz)`
     pub fn sentence(self) -> String {
         format!(
-            "GPU clock {:.1} % of cold ({:.0} of {:.0} MHz)",
+            "GPU clock {:.1} % of cold ({} of {} MHz)",
             self.ratio() * 100.0,
-            self.clock_mhz,
-            self.cold_mhz
+            grouped(self.clock_mhz, 0),
+            grouped(self.cold_mhz, 0)
         )
     }
 }

@@ -35,10 +35,10 @@ impl RunState {
     pub(super) fn cooling_phase(&self) -> Option<String> {
         let cooling = self.cooling?;
         Some(format!(
-            "cooling down: GPU clock {:.0} % of cold, repeat {} of {}",
-            cooling.clock_of_cold * 100.0,
+            "cooling down, repeat {} of {}: GPU clock at {:.0} %",
             cooling.repeat,
-            cooling.of
+            cooling.of,
+            cooling.clock_of_cold * 100.0
         ))
     }
 }

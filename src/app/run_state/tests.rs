@@ -304,7 +304,7 @@ fn a_cool_down_is_told_until_the_cell_is_measured_again() {
     state.apply(&cooling);
     assert_eq!(
         state.phase(),
-        "cooling down: GPU clock 91 % of cold, repeat 1 of 2"
+        "cooling down, repeat 1 of 2: GPU clock at 91 %"
     );
     assert_eq!(state.live_snapshot().tokens_per_second, None);
     let waited_s = 30.0;

@@ -85,7 +85,7 @@ fn the_first_cell_is_compared_with_nothing_and_the_next_with_it() {
         clock_mhz: 1_775.0,
         cold_mhz: 1_950.0,
     };
-    let text = "GPU clock 91.0 % of cold (1775 of 1950 MHz)";
+    let text = "GPU clock 91.0 % of cold (1,775 of 1,950 MHz)";
     assert_eq!(share.sentence(), text);
 }
 
