@@ -2,8 +2,9 @@
 //! clock, and a figure measured then is one of the machine's temperature. Pure functions over
 //! samples; who waits and repeats is in the engine.
 //!
-//! **Under load** are the samples within the measured span in which the GPU was busy at least half of
-//! the time: between prompts a GPU idles at a fraction of its clock, which is no sign of heat.
+//! **Under load** are the samples within the measured span in which the GPU was busy at least a quarter
+//! of the time, and each counts for the time in which it was: between prompts a GPU idles at a fraction
+//! of its clock, which is no sign of heat. (A small model on a large card keeps it busy for a third.)
 //!
 //! **The cold reference** of a cell is the highest clock that a sound cell of the run kept under a
 //! load like its own. The highest and not the first: no cell runs faster for being hot, while the
@@ -23,7 +24,7 @@ use super::sample::MachineSample;
 use crate::units::grouped;
 
 /// Busy for a smaller share than this, a GPU is not under load.
-const BUSY: f64 = 0.5;
+const BUSY: f64 = 0.25;
 /// Fewer samples under load than half of the shortest usual window say nothing.
 const FEWEST_SAMPLES: u32 = 5;
 /// By how much (of the whole) a cell may keep the GPU less busy than what it is compared with.
@@ -36,7 +37,8 @@ const LEVEL_S: f64 = 15.0;
 /// Where no temperature can be read.
 const REST_S: f64 = 30.0;
 
-/// The GPU while it was busy with a cell: means over the samples under load.
+/// The GPU while it was busy with a cell: means over the samples under load, that of the clock over the
+/// busy time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct UnderLoad {
     pub samples: u32,
@@ -73,10 +75,12 @@ pub fn under_load(samples: &[MachineSample], span_s: (f64, f64)) -> Option<Under
     if samples < FEWEST_SAMPLES {
         return None;
     }
+    let busy = mean(loaded.iter().map(|(_, busy, _)| *busy).collect())?;
+    let clocks = loaded.iter().map(|(clock_mhz, busy, _)| clock_mhz * busy);
     Some(UnderLoad {
         samples,
-        clock_mhz: mean(loaded.iter().map(|(clock_mhz, ..)| *clock_mhz).collect())?,
-        busy: mean(loaded.iter().map(|(_, busy, _)| *busy).collect())?,
+        clock_mhz: mean(clocks.collect())? / busy,
+        busy,
         power_w: mean(loaded.iter().filter_map(|(.., power_w)| *power_w).collect()),
     })
 }
