@@ -19,7 +19,7 @@ use crate::board::Board;
 use crate::compare::{ComparedRun, Comparison};
 use crate::doctor::{self, Check};
 use crate::engine::source::CellSource;
-use crate::engine::{self, EngineConfig, Handle, Run};
+use crate::engine::{self, EngineConfig, Handle, MachineSource, Run};
 use crate::models::catalogue::{Catalogue, Entry};
 use crate::models::memory::{Judgement, MachineMemory};
 use crate::models::{Places, resolve, synthetic};
@@ -472,6 +472,7 @@ fn take_on(
         nginx: session.nginx.clone(),
         logs,
         sink: Some(Box::new(recorder)),
+        machine: MachineSource::Sensors,
         wake,
     };
     let run = Run {

@@ -1,6 +1,7 @@
 //! The window's state of a live run: a fold over the engine's events. Nothing here looks at a
 //! clock, a file or the engine, so that a run can be replayed from its events.
 
+mod cooling;
 mod drift;
 mod log;
 mod read;
@@ -97,6 +98,7 @@ pub struct RunState {
     with_requests: std::collections::VecDeque<usize>,
     held_requests: usize,
     running: Option<usize>,
+    cooling: Option<cooling::Cooling>,
     live: LiveSnapshot,
     /// When the running cell's snapshots count from, on the run's clock; at least as early.
     live_anchor_s: Option<f64>,
@@ -171,6 +173,9 @@ impl RunState {
                 self.app_line(now, *level, text);
             }
             EngineEvent::PlanExtended { cells } => self.extend(cells),
+            EngineEvent::CoolingDown { .. } | EngineEvent::CooledDown { .. } => {
+                self.take_cooling(event);
+            }
             EngineEvent::ReferenceMeasured { reference } => self.take_reference(reference),
             EngineEvent::ServerStarting { .. }
             | EngineEvent::ServerReady { .. }
@@ -309,7 +314,8 @@ impl RunState {
         self.board.set(position, state, Some(row));
         self.hold(position, result);
         let times = &result.times;
-        let took_s = times.load_s + times.warmup_s + times.measure_s + times.rest_s;
+        let took_s =
+            times.load_s + times.warmup_s + times.measure_s + times.cool_down_s + times.rest_s;
         let span = Span {
             cell: position,
             start_s: (elapsed_s - took_s).max(0.0),
@@ -321,6 +327,7 @@ impl RunState {
         }
         if self.running == Some(position) {
             self.running = None;
+            self.cooling = None;
             self.live = LiveSnapshot::default();
         }
         self.revision += 1;

@@ -56,6 +56,10 @@ impl Progress {
                 }
                 self.show(&cell.to_string());
             }
+            EngineEvent::CoolingDown { repeat, of, .. } => {
+                self.show(&format!("cooling down, repeat {repeat} of {of}"));
+            }
+            EngineEvent::CooledDown { .. } => self.show("measuring again"),
             EngineEvent::CellFinished {
                 result,
                 done,

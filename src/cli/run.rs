@@ -9,7 +9,7 @@ use super::figures;
 use super::watch::{self, Outcome};
 use crate::engine::event::{CellStatus, RunEnd};
 use crate::engine::source::CellSource;
-use crate::engine::{self, EngineConfig, Run};
+use crate::engine::{self, EngineConfig, MachineSource, Run};
 use crate::plan::commands::shell_line;
 use crate::plan::{Plan, RunKind};
 use crate::platform::keep_awake::KeepAwake;
@@ -50,6 +50,7 @@ pub async fn run(
         nginx: session.nginx.clone(),
         logs,
         sink: Some(Box::new(recorder)),
+        machine: MachineSource::Sensors,
         wake: Arc::new(|| {}),
     };
     let run = Run {
@@ -97,8 +98,12 @@ pub async fn run(
 /// Where the time went, for people.
 fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
     let times = outcome.times;
+    let cooling = match times.cool_down_s {
+        none if none <= 0.0 => String::new(),
+        cool_down_s => format!(" {} cooling down,", Secs(cool_down_s)),
+    };
     say!(
-        "{} in all: {} loading {} servers, {} warming up, {} measuring, {} else",
+        "{} in all: {} loading {} servers, {} warming up, {} measuring,{cooling} {} else",
         Secs(times.total_s),
         Secs(times.load_s),
         times.server_starts,

@@ -233,6 +233,25 @@ fn cells_of_one_run_alone_are_listed_as_such() {
 }
 
 #[test]
+fn throttled_cells_are_told_where_a_clock_was_looked_at() {
+    let of = |name: &str, flags: &[Option<&str>], looked: bool| {
+        let rows = (1..).zip(flags).map(|(concurrency, flag)| CellRow {
+            flags: flag.map(str::to_owned),
+            thermal_repeats: looked.then_some(0),
+            ..row(8, concurrency, 1, 50.0)
+        });
+        of_rows(name, Origin::Ours, rows.collect())
+    };
+    let cool = of("a", &[None, Some("short_window")], true);
+    let hot = of("b", &[None, Some("short_window;throttled")], true);
+    let comparison = Comparison::new(vec![Arc::clone(&cool), hot]);
+    let told = find(&comparison, "Throttled cells").expect("a warning");
+    assert_eq!(told.values, ["none", "1"]);
+    let comparison = Comparison::new(vec![Arc::clone(&cool), cool]);
+    assert!(find(&comparison, "Throttled cells").is_none());
+}
+
+#[test]
 fn swept_flags_tell_cells_apart() {
     let flagged = |value: &str, tps| CellRow {
         extra_axes: Some(format!("--prefill-step-size={value}")),

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::ComparedRun;
 use super::differences::Level::{self, Info, Warning};
 use crate::board::Coordinate;
-use crate::measure::figures::Mode;
+use crate::measure::figures::{FlagKind, Mode};
 use crate::monitor::info::MachineInfo;
 use crate::plan::{Axis, Plan};
 use crate::store::library::origin_text;
@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 32] = [
+pub(super) const TRAITS: [Trait; 33] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -84,6 +84,11 @@ pub(super) const TRAITS: [Trait; 32] = [
         low_power_mode,
     ),
     warning("Thermal state", "A hot machine lowers its clocks.", thermal),
+    warning(
+        "Throttled cells",
+        "Their GPU clock had fallen, and cool-downs did not bring it back.",
+        throttled,
+    ),
     warning(
         "Model",
         "Another model does other work for each token.",
@@ -302,6 +307,19 @@ fn of_rows<T: Display>(run: &ComparedRun, of: impl Fn(&CellRow) -> Option<T>) ->
 
 fn thermal(run: &ComparedRun) -> Option<String> {
     of_rows(run, |row| row.thermal_worst.clone())
+}
+
+/// `None` where no clock was looked at.
+fn throttled(run: &ComparedRun) -> Option<String> {
+    let rows = || run.run.rows.iter();
+    if !rows().any(|row| row.thermal_repeats.is_some()) {
+        return None;
+    }
+    let hot = rows().filter(|row| row.flag_kinds().contains(&FlagKind::Throttled));
+    Some(match hot.count() {
+        0 => "none".to_owned(),
+        n => n.to_string(),
+    })
 }
 
 fn mode(run: &ComparedRun) -> Option<String> {

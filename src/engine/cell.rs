@@ -112,6 +112,7 @@ impl Runner {
         let span_s = outcome.span_s(self.plan.workload.mode);
         self.judge(cell, result, outcome, dead);
         result.machine.energy = self.energy(result, begun, span_s);
+        result.thermal.under_load = self.under_load(begun, span_s);
         if result
             .flags
             .iter()

@@ -17,7 +17,7 @@ impl Runner {
         let workload = &self.plan.workload;
         let too_short =
             workload.mode == Mode::Sustained && !energy::is_long_enough(workload.window.max_s);
-        if too_short || self.is_elsewhere() {
+        if too_short || self.is_elsewhere() || !self.has_meter {
             return;
         }
         let mut power = self.power.subscribe();

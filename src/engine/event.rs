@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::measure::figures::{Figures, Flag, FlagKind};
 use crate::measure::sample::RequestSample;
 use crate::monitor::sample::{MachineSample, MachineSummary};
+use crate::monitor::thermal::CellThermal;
 use crate::plan::{Balancer, Cell, Plan};
 use crate::units::Secs;
 
@@ -46,6 +47,10 @@ pub struct CellTimes {
     pub measure_s: f64,
     /// Liveness checks, reading the process table, writing.
     pub rest_s: f64,
+    /// Letting a hot machine cool down. What was measured before it, and replaced, is in the
+    /// above.
+    #[serde(default)]
+    pub cool_down_s: f64,
 }
 
 /// Everything known of a finished cell.
@@ -63,6 +68,8 @@ pub struct CellResult {
     pub servers: Vec<ServerProof>,
     pub balancer: Balancer,
     pub machine: MachineSummary,
+    #[serde(default)]
+    pub thermal: CellThermal,
     pub times: CellTimes,
     /// Wall clock at the cell's start and end, for people and file names; durations are above.
     pub started_at: jiff::Timestamp,
@@ -86,6 +93,7 @@ impl CellResult {
             servers: Vec::new(),
             balancer,
             machine: MachineSummary::default(),
+            thermal: CellThermal::default(),
             times: CellTimes::default(),
             started_at: now,
             ended_at: now,
@@ -127,6 +135,8 @@ pub struct RunTimes {
     pub warmup_s: f64,
     pub measure_s: f64,
     pub rest_s: f64,
+    #[serde(default)]
+    pub cool_down_s: f64,
     pub server_starts: u32,
 }
 
@@ -177,6 +187,22 @@ pub enum EngineEvent {
         elapsed_s: f64,
         /// From measured cell and load times; `None` before the first.
         left_s: Option<f64>,
+    },
+    /// The running cell's GPU clock was under the limit: the machine rests before the cell is
+    /// measured again.
+    CoolingDown {
+        /// Position in the plan.
+        cell: u32,
+        clock_mhz: f64,
+        cold_mhz: f64,
+        /// Which repeat follows, from 1, and how many there may be.
+        repeat: u32,
+        of: u32,
+    },
+    /// The rest is over, and the cell is measured again.
+    CooledDown {
+        cell: u32,
+        waited_s: f64,
     },
     /// A cell was measured once more, to see whether the machine still measures what it did.
     ReferenceMeasured {

@@ -10,10 +10,12 @@ mod energy;
 pub mod error;
 pub mod event;
 pub mod load;
+mod machine;
 mod reference;
 mod run;
 pub mod server;
 pub mod source;
+mod thermal;
 mod watchdog;
 
 use std::path::PathBuf;
@@ -25,6 +27,7 @@ use self::command::EngineCommand;
 use self::control::Control;
 use self::emitter::{Emitter, EventSink, Wake};
 use self::event::{EngineEvent, LiveSnapshot};
+pub use self::machine::MachineSource;
 use self::server::launch::Launcher;
 use self::server::pool::Environment;
 use self::source::CellSource;
@@ -48,6 +51,7 @@ pub struct EngineConfig {
     pub logs: PathBuf,
     /// Keeps events on disk before anyone else hears of them.
     pub sink: Option<Box<dyn EventSink>>,
+    pub machine: MachineSource,
     pub wake: Wake,
 }
 
@@ -124,6 +128,7 @@ pub fn spawn(run: Run, config: EngineConfig) -> std::io::Result<Handle> {
                     environment,
                     nginx_binary: config.nginx,
                     attach_key: config.attach_key,
+                    machine: config.machine,
                 };
                 let main = run::Runner::new(run, outside, emitter, control, tell_live);
                 // On a worker, since writing rows uses `block_in_place`.

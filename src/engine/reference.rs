@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::error::EngineError;
 use super::event::{CellResult, CellStatus, CellTimes, EngineEvent, NoticeLevel, Reference};
 use super::run::Runner;
+use crate::measure::figures::FlagKind;
 use crate::plan::{Cell, ReferenceRule};
 
 /// Which cell is the reference, and when it is due again. Times are seconds of the run's clock.
@@ -45,7 +46,7 @@ impl References {
     /// A cell of the plan has ended; `starts` server processes were started so far.
     pub fn finished(&mut self, result: &CellResult, starts: u32, now_s: f64) {
         let times = &result.times;
-        let cell_s = times.warmup_s + times.measure_s + times.rest_s;
+        let cell_s = times.warmup_s + times.measure_s + times.cool_down_s + times.rest_s;
         self.longest_cell_s = self.longest_cell_s.max(cell_s);
         self.longest_load_s = self.longest_load_s.max(times.load_s);
         let same = self.block.as_ref().is_some_and(|block| {
@@ -123,7 +124,9 @@ fn same_servers(a: &Cell, b: &Cell) -> bool {
 
 fn sound_tps(result: &CellResult) -> Option<f64> {
     let tps = result.throughput_tps()?;
-    (result.status == CellStatus::Ok && tps > 0.0).then_some(tps)
+    // What was measured hot is no measure of later cells.
+    let hot = result.flags.iter().any(|f| f.kind == FlagKind::Throttled);
+    (result.status == CellStatus::Ok && tps > 0.0 && !hot).then_some(tps)
 }
 
 impl Runner {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,12 +20,13 @@ use super::event::{
 };
 use super::load::prompts::PromptSource;
 use super::load::target::Target;
+use super::machine::{MachineSource, Seen};
 use super::reference::References;
 use super::server::pool::{Environment, Pool};
 use super::server::process::all_gone;
 use super::source::CellSource;
-use crate::monitor::sample::{MachineSample, MachineSummary, PowerReading};
-use crate::monitor::{sampler, summary};
+use super::thermal::Gate;
+use crate::monitor::sample::{MachineSample, PowerReading};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
 use crate::settings::{BaseUrl, Secret};
@@ -35,10 +36,8 @@ pub(super) struct Outside {
     pub environment: Environment,
     pub nginx_binary: Option<PathBuf>,
     pub attach_key: Option<Secret>,
+    pub machine: MachineSource,
 }
-
-/// The machine is looked at once a second (product.md section 6).
-const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner {
     pub(super) plan: Plan,
@@ -68,7 +67,13 @@ pub(super) struct Runner {
     pub(super) power: watch::Sender<Vec<PowerReading>>,
     /// Power from before the run's first load.
     pub(super) idle: Vec<PowerReading>,
-    pids: watch::Receiver<Vec<(u32, u32)>>,
+    pub(super) pids: watch::Receiver<Vec<(u32, u32)>>,
+    /// Taken when the run starts.
+    pub(super) machine: MachineSource,
+    /// Whether power readings may come: samples from elsewhere have none.
+    pub(super) has_meter: bool,
+    pub(super) seen: watch::Sender<Seen>,
+    pub(super) gate: Gate,
     /// Points whose servers did not start, with the reason: they are not tried for every cell.
     failed_points: HashMap<(ServerPoint, u32), String>,
     results: Vec<CellResult>,
@@ -110,6 +115,10 @@ impl Runner {
             power: watch::Sender::default(),
             idle: Vec::new(),
             pids,
+            has_meter: matches!(outside.machine, MachineSource::Sensors),
+            machine: outside.machine,
+            seen: watch::Sender::default(),
+            gate: Gate::default(),
             failed_points: HashMap::new(),
             results: Vec::new(),
             started: Instant::now(),
@@ -198,11 +207,8 @@ impl Runner {
             })
             .await?;
         let begun = Instant::now();
-        self.lock_samples().clear();
-        self.power.send_modify(Vec::clear);
         let mut result = CellResult::begin(cell, self.balancer());
-        let ended = self.measure(&mut result, &token).await;
-        self.live.send_replace(LiveSnapshot::default());
+        let ended = self.measure_cool(&mut result, &token).await;
         let mut fatal = None;
         match ended {
             Ok(()) => {}
@@ -223,17 +229,9 @@ impl Runner {
                 result.error = Some(error.to_string());
             }
         }
-        result.machine = if self.is_elsewhere() {
-            // What this machine's sensors say is not of the machine that works.
-            MachineSummary::default()
-        } else {
-            MachineSummary {
-                energy: result.machine.energy,
-                ..summary::summarise(&self.lock_samples())
-            }
-        };
         result.ended_at = Timestamp::now();
-        let known_s = result.times.load_s + result.times.warmup_s + result.times.measure_s;
+        let times = &result.times;
+        let known_s = times.load_s + times.warmup_s + times.measure_s + times.cool_down_s;
         result.times.rest_s = (begun.elapsed().as_secs_f64() - known_s).max(0.0);
         let failed = result.status == CellStatus::Failed;
         let why = result.error.clone();
@@ -264,7 +262,10 @@ impl Runner {
             .map(|result| Spent {
                 cell: result.cell.index,
                 load_s: result.times.load_s,
-                cell_s: result.times.warmup_s + result.times.measure_s + result.times.rest_s,
+                cell_s: result.times.warmup_s
+                    + result.times.measure_s
+                    + result.times.cool_down_s
+                    + result.times.rest_s,
             })
             .collect();
         let measured = self.results.iter().map(|result| result.cell.clone());
@@ -368,34 +369,6 @@ impl Runner {
         Ok(())
     }
 
-    /// Keeps the machine's samples for the running cell and tells of them.
-    fn watch_machine(&self) -> tokio::task::JoinHandle<()> {
-        let mut handle = sampler::spawn(
-            self.started,
-            SAMPLE_PERIOD,
-            self.pids.clone(),
-            self.power.clone(),
-        );
-        let samples = Arc::clone(&self.samples);
-        let emitter = self.emitter.clone();
-        tokio::spawn(async move {
-            while let Some(sample) = handle.next().await {
-                samples
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(sample.clone());
-                if let Err(error) = emitter.emit(EngineEvent::Machine(Box::new(sample))).await {
-                    // The next row will fail alike, and ends the run.
-                    tracing::warn!("{error}");
-                }
-            }
-        })
-    }
-
-    pub(super) fn lock_samples(&self) -> MutexGuard<'_, Vec<MachineSample>> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn times(&self) -> RunTimes {
         let mut times = RunTimes {
             total_s: self.started.elapsed().as_secs_f64(),
@@ -406,11 +379,13 @@ impl Runner {
             times.load_s += result.times.load_s;
             times.warmup_s += result.times.warmup_s;
             times.measure_s += result.times.measure_s;
+            times.cool_down_s += result.times.cool_down_s;
         }
         times.load_s += self.reference_times.load_s;
         times.warmup_s += self.reference_times.warmup_s;
         times.measure_s += self.reference_times.measure_s;
-        times.rest_s = times.total_s - times.load_s - times.warmup_s - times.measure_s;
+        let known_s = times.load_s + times.warmup_s + times.measure_s + times.cool_down_s;
+        times.rest_s = times.total_s - known_s;
         times
     }
 }

@@ -147,6 +147,10 @@ pub enum FlagKind {
     DuplicateOf,
     /// A reference cell, measured again after it, differed from its first measurement.
     Drift,
+    /// The GPU's clock under load had fallen under the limit, and stayed there after two cool-downs.
+    Throttled,
+    /// The system reported thermal pressure, or changed how it is powered, while it was measured.
+    Disturbed,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
 }

@@ -12,7 +12,7 @@ use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
     Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
-    ServerOptions, WindowRule, Workload, attached, dimensions, notices,
+    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -141,6 +141,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         cells,
         order,
         reference: reference(&context),
+        thermal: thermal(&context),
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -286,11 +287,24 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
 
 /// Only sweeps last so long that a machine can change meanwhile.
 fn reference(c: &Context) -> Option<ReferenceRule> {
-    let sweep = !c.kind.is_check() && c.kind != RunKind::Quick;
-    sweep.then(|| ReferenceRule {
+    is_sweep(c.kind).then(|| ReferenceRule {
         every_s: c.number(Var::ReferenceEvery),
         drift: c.number(Var::DriftLimit) / 100.0,
     })
+}
+
+/// One cell, and the short windows of `quick`, have nothing to compare a clock with.
+fn thermal(c: &Context) -> Option<ThermalRule> {
+    let on = is_sweep(c.kind) && c.settings.is_on(Var::ThermalGate);
+    on.then(|| ThermalRule {
+        clock_limit: c.number(Var::ClockLimit) / 100.0,
+        cool_down_max_s: c.number(Var::CoolDownMax),
+        asked_for: c.settings.is_given(Var::ThermalGate),
+    })
+}
+
+fn is_sweep(kind: RunKind) -> bool {
+    !kind.is_check() && kind != RunKind::Quick
 }
 
 fn port(c: &Context, var: Var) -> u16 {

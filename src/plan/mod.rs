@@ -145,6 +145,16 @@ pub struct ReferenceRule {
     pub drift: f64,
 }
 
+/// When a cell counts as throttled, and how long the machine may rest before it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ThermalRule {
+    /// A share of the cold GPU clock: 0.97 is 97 %.
+    pub clock_limit: f64,
+    pub cool_down_max_s: f64,
+    /// The user asked for it by name: where no clock can be read, that is said.
+    pub asked_for: bool,
+}
+
 /// How servers are started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerOptions {
@@ -195,6 +205,10 @@ pub struct Plan {
     /// `None` for checks and `quick`, which are short, and for runs from before there was one.
     #[serde(default)]
     pub reference: Option<ReferenceRule>,
+    /// `None` where it is off, for checks and `quick`, which have too little to compare, and for runs
+    /// from before there was one.
+    #[serde(default)]
+    pub thermal: Option<ThermalRule>,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

@@ -230,6 +230,12 @@ settings! {
         "In a run that lasts longer than this, the first cell of the running servers is measured again at least so often, to see whether the machine has changed";
     DriftLimit "MLX_DRIFT_LIMIT_PCT" Quality, Kind::Number { min: 0.1, max: 100.0, unit: "percent" }, Always("3"),
         "What such a reference may differ by from its first measurement before the cells since it last agreed are flagged";
+    ThermalGate "MLX_THERMAL_GATE" Quality, Kind::Switch, Always("1"),
+        "In sweeps, hold each cell's GPU clock under load against the highest that the run has seen under such a load; where it has fallen, let the machine cool down and measure the cell again, twice at most, then flag it";
+    ClockLimit "MLX_CLOCK_LIMIT_PCT" Quality, Kind::Number { min: 1.0, max: 100.0, unit: "percent" }, Always("97"),
+        "Share of the cold GPU clock under which a cell counts as throttled";
+    CoolDownMax "MLX_COOL_DOWN_MAX_S" Quality, seconds(1.0, 3600.0), Always("120"),
+        "A cool-down ends when the GPU is as cool as before or cools no further, and after this long at the latest";
     WarmupRequests "MLX_WARMUP_REQUESTS" Quality, int(0, 10_000),
         PerKind { kinds: &[("quick", "1")], other: "2" },
         "Warm-up requests per server before a cell, with the sampling parameters that are measured; then, unless it is 0, all the requests of the cell at once";

@@ -179,7 +179,9 @@ impl Recorder {
             EngineEvent::ServerStarting { .. }
             | EngineEvent::ServerReady { .. }
             | EngineEvent::ServerStopped { .. }
-            | EngineEvent::CellStarted { .. } => Ok(()),
+            | EngineEvent::CellStarted { .. }
+            | EngineEvent::CoolingDown { .. }
+            | EngineEvent::CooledDown { .. } => Ok(()),
         }
     }
 

@@ -157,6 +157,15 @@ pub struct CellRow {
     pub energy_idle_subtracted_j_per_token: Option<f64>,
     /// What was metered: `system`, `gpu+cpu` or `gpu`.
     pub energy_source: Option<EnergySource>,
+
+    /// Mean GPU clock of the measured window while the GPU was busy; see [`crate::monitor::thermal`].
+    pub gpu_clock_under_load_mhz: Option<f64>,
+    /// That clock over the highest that the run had seen under such a load; blank before there was
+    /// one.
+    pub gpu_clock_of_cold_ratio: Option<f64>,
+    /// How often the machine was cooled down and the cell measured again.
+    pub thermal_repeats: Option<u32>,
+    pub cool_down_s: Option<f64>,
 }
 
 impl CellRow {
@@ -310,6 +319,13 @@ impl CellRow {
         self.energy_idle_subtracted_j_per_token =
             micros(m.energy.and_then(|e| e.idle_subtracted_j_per_token));
         self.energy_source = m.energy.map(|e| e.source);
+        let thermal = &result.thermal;
+        if let Some(load) = thermal.under_load {
+            self.gpu_clock_under_load_mhz = rounded(load.clock_mhz, 1);
+            self.gpu_clock_of_cold_ratio = thermal.clock_of_cold.and_then(|v| rounded(v, 4));
+            self.thermal_repeats = Some(thermal.repeats);
+            self.cool_down_s = rounded(result.times.cool_down_s, 3);
+        }
     }
 
     fn set_times(&mut self, result: &CellResult) {

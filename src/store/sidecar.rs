@@ -137,6 +137,7 @@ impl Metadata {
         sum.warmup_s += times.warmup_s;
         sum.measure_s += times.measure_s;
         sum.rest_s += times.rest_s;
+        sum.cool_down_s += times.cool_down_s;
         sum.server_starts += times.server_starts;
     }
 }

@@ -6,6 +6,7 @@ use crate::engine::event::{CellResult, CellStatus, CellTimes, EngineEvent, Serve
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
 use crate::measure::sample::ErrorClass;
 use crate::monitor::sample::MachineSummary;
+use crate::monitor::thermal::CellThermal;
 use crate::plan::{
     Balancer, Cell, FlagValue, LoadPoint, ModelRef, Order, Plan, RunKind, ServerOptions,
     ServerPoint, WindowRule, Workload,
@@ -77,6 +78,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
         cells: (0..cells).map(|i| cell(i, Some(8), 1 << i)).collect(),
         order: Order::Nested,
         reference: None,
+        thermal: None,
         continue_on_error: true,
         cell_pause_s: 0.0,
         settings: Vec::new(),
@@ -158,7 +160,9 @@ pub(crate) fn result(cell: &Cell) -> CellResult {
             warmup_s: 0.25,
             measure_s: 23.6,
             rest_s: 0.1,
+            cool_down_s: 0.0,
         },
+        thermal: CellThermal::default(),
         started_at: "2026-02-11T15:09:13.25Z".parse().expect("a moment"),
         ended_at: "2026-02-11T15:09:40Z".parse().expect("a moment"),
         requests: Vec::new(),

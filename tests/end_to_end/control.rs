@@ -11,7 +11,7 @@ use mlx_throughput_lab::engine::command::EngineCommand;
 use mlx_throughput_lab::engine::event::{CellStatus, EngineEvent, RunEnd};
 use mlx_throughput_lab::engine::server::launch::Launcher;
 use mlx_throughput_lab::engine::source::Grid;
-use mlx_throughput_lab::engine::{self, EngineConfig, Handle, Run};
+use mlx_throughput_lab::engine::{self, EngineConfig, Handle, MachineSource, Run};
 use mlx_throughput_lab::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build};
 use mlx_throughput_lab::settings::overrides::Overrides;
 use mlx_throughput_lab::settings::{Settings, Sources};
@@ -75,6 +75,7 @@ fn start(lab: &Lab, home: &Home<'_>, plan: Plan, server: &[&str]) -> Result<Hand
         nginx: None,
         logs: home.path().join("logs"),
         sink: None,
+        machine: MachineSource::Sensors,
         wake: Arc::new(|| {}),
     };
     Ok(engine::spawn(run, config)?)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mlx_throughput_lab::engine::event::{CellResult, CellStatus, EngineEvent, RunEnd};
 use mlx_throughput_lab::engine::source::Grid;
-use mlx_throughput_lab::engine::{self, EngineConfig, Run};
+use mlx_throughput_lab::engine::{self, EngineConfig, MachineSource, Run};
 use mlx_throughput_lab::measure::figures::FlagKind;
 use mlx_throughput_lab::plan::{Inputs, Plan, RunKind, SweepAxis, build};
 use mlx_throughput_lab::session::attach;
@@ -18,14 +18,14 @@ use serde_json::json;
 
 use crate::support::{Answer, Received, Script, Server, What};
 
-const KEY: &str = "sk-attached-0123456789abcdef";
+pub(super) const KEY: &str = "sk-attached-0123456789abcdef";
 const MODEL: &str = "org/some-model";
 
-fn url(server: &Server) -> String {
+pub(super) fn url(server: &Server) -> String {
     format!("http://{}/v1", server.addr)
 }
 
-fn settings(urls: &str, key: &str, more: &[(Var, &str)]) -> Settings {
+pub(super) fn settings(urls: &str, key: &str, more: &[(Var, &str)]) -> Settings {
     let edited = more.iter().map(|(var, text)| (*var, (*text).to_owned()));
     let environment = [("MLX_ATTACH", urls), ("MLX_ATTACH_KEY", key)];
     Settings::resolve(&Sources {
@@ -74,7 +74,7 @@ impl Ran {
     }
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
@@ -87,7 +87,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn plan(settings: &Settings, axes: &[&str]) -> Plan {
+pub(super) fn plan(settings: &Settings, axes: &[&str]) -> Plan {
     build(Inputs {
         kind: RunKind::CustomSweep,
         settings,
@@ -115,6 +115,7 @@ async fn run(settings: &Settings, axes: &[&str]) -> Ran {
         nginx: None,
         logs: folder.path().join("logs"),
         sink: Some(Box::new(recorder)),
+        machine: MachineSource::Sensors,
         wake: Arc::new(|| {}),
     };
     let cells = Box::new(Grid::new(plan.cells.clone()));

@@ -18,4 +18,5 @@ mod probe;
 mod requests;
 mod supervised;
 mod sustained;
+mod thermal;
 mod transcripts;

@@ -110,6 +110,8 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
             "GPU power",
             row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),
         ),
+        ("GPU clock", clock(row)),
+        ("Cool-downs", cool_downs(row)),
         ("Loading", secs(row.load_s.filter(|s| *s > 0.0))),
         ("Warm-up", secs(row.warmup_s.filter(|s| *s > 0.0))),
     ];
@@ -117,6 +119,23 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         .into_iter()
         .filter_map(|(name, text)| Some((name.to_owned(), text?)));
     layers.chain(others).collect()
+}
+
+/// Under load: "1,775 MHz, 91.0 % of cold".
+fn clock(row: &CellRow) -> Option<String> {
+    let of_cold = row.gpu_clock_of_cold_ratio;
+    let of_cold = of_cold.map(|ratio| format!(", {:.1} % of cold", ratio * 100.0));
+    row.gpu_clock_under_load_mhz
+        .map(|mhz| format!("{} MHz{}", grouped(mhz, 0), of_cold.unwrap_or_default()))
+}
+
+/// "2 in 1 min 14 s"; `None` where there was none.
+fn cool_downs(row: &CellRow) -> Option<String> {
+    let cool_down_s = row.cool_down_s.filter(|s| *s > 0.0)?;
+    Some(match row.thermal_repeats {
+        None | Some(0) => format!("cut short after {}", Secs(cool_down_s)),
+        Some(n) => format!("{n} in {}", Secs(cool_down_s)),
+    })
 }
 
 /// Percentiles of one latency.

@@ -107,6 +107,9 @@ impl RunState {
             Some(RunEnd::Failed(_)) => return "failed".to_owned(),
             None => {}
         }
+        if let Some(phase) = self.cooling_phase() {
+            return phase;
+        }
         let starting = self.servers.values().filter(|s| s.pid.is_none()).count();
         match (starting, self.running) {
             (1, _) => "starting a server".to_owned(),

@@ -48,6 +48,7 @@ fn measured(cell: &Cell, tps: f64) -> CellResult {
         warmup_s: 1.0,
         measure_s: 6.5,
         rest_s: 0.5,
+        cool_down_s: 0.0,
     };
     if let Some(figures) = &mut result.figures {
         figures.throughput_tps = tps;
@@ -281,6 +282,43 @@ fn a_resumed_run_keeps_what_is_done() {
     assert_eq!(state.board().state(0), Some(CellState::Done));
     state.apply(&cell_finished(measured(&plan.cells[1], 200.0), 2, 10.0));
     assert_eq!(state.best().map(|best| best.cell), Some(0));
+}
+
+#[test]
+fn a_cool_down_is_told_until_the_cell_is_measured_again() {
+    let plan = plan(3);
+    let cell = &plan.cells[0];
+    let mut state = RunState::new();
+    state.apply(&started(&plan));
+    state.apply(&cell_started(cell, 0));
+    state.apply(&machine(20.0, Some(0.9)));
+    state.live(&snapshot(cell, 10.0, Some(90.0)));
+    assert!(state.phase().starts_with("measuring"));
+    let cooling = EngineEvent::CoolingDown {
+        cell: cell.index,
+        clock_mhz: 1_775.0,
+        cold_mhz: 1_950.0,
+        repeat: 1,
+        of: 2,
+    };
+    state.apply(&cooling);
+    assert_eq!(
+        state.phase(),
+        "cooling down, repeat 1 of 2: GPU clock at 91 %"
+    );
+    assert_eq!(state.live_snapshot().tokens_per_second, None);
+    let waited_s = 30.0;
+    state.apply(&EngineEvent::CooledDown {
+        cell: cell.index,
+        waited_s,
+    });
+    assert_eq!(state.phase(), "warming up");
+    // The repeat counts from its own start, and is shown from its first moment.
+    state.live(&snapshot(cell, 0.5, Some(99.0)));
+    assert_eq!(state.live_snapshot().tokens_per_second, Some(99.0));
+    state.apply(&cooling);
+    state.apply(&cell_finished(measured(cell, 95.0), 1, 80.0));
+    assert_eq!(state.phase(), "between cells");
 }
 
 #[test]

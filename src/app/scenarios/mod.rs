@@ -3,6 +3,7 @@
 mod failures;
 mod figures;
 mod forms;
+mod heat;
 mod pictures;
 mod runs;
 mod system;

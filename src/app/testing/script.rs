@@ -183,6 +183,11 @@ impl Script {
         })
     }
 
+    /// Any event that no other line is for.
+    pub(in crate::app) fn tells(&self, event: EngineEvent) -> &Self {
+        self.line(|run| run.tell(event))
+    }
+
     /// One reading of the machine, at this moment of the run; shares from 0 to 1.
     pub(in crate::app) fn machine(&self, cpu: f64, gpu: f64) -> &Self {
         self.machine_reads(0.0, |sample| {

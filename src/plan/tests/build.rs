@@ -308,3 +308,19 @@ fn repeats_and_foreign_variables_reach_the_plan() {
     let read: Plan = serde_json::from_str(&stored).expect("plan");
     assert_eq!(read, plan, "a plan is stored whole");
 }
+
+#[test]
+fn sweeps_have_a_thermal_gate_unless_it_is_turned_off() {
+    let of = |kind, overrides: &str| Run::of(kind).with(overrides).plan().thermal;
+    let rule = of(RunKind::FullSweep, "").unwrap();
+    assert!((rule.clock_limit - 0.97).abs() < 1e-9);
+    assert!((rule.cool_down_max_s - 120.0).abs() < 1e-9);
+    assert!(!rule.asked_for);
+    let asked = "MLX_THERMAL_GATE=1\nMLX_CLOCK_LIMIT_PCT=95";
+    let rule = of(RunKind::RoundRobinSweep, asked).unwrap();
+    assert!(rule.asked_for && (rule.clock_limit - 0.95).abs() < 1e-9);
+    assert_eq!(of(RunKind::FullSweep, "MLX_THERMAL_GATE=0"), None);
+    for kind in [RunKind::Single, RunKind::Concurrent, RunKind::Quick] {
+        assert_eq!(of(kind, ""), None, "{kind}: nothing to compare with");
+    }
+}

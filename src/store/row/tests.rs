@@ -5,6 +5,7 @@ use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
 use crate::engine::event::CellResult;
 use crate::monitor::energy::Energy;
+use crate::monitor::thermal::{CellThermal, UnderLoad};
 
 fn row_of(result: &CellResult) -> CellRow {
     CellRow::new(result, &plan(Path::new("results"), 1))
@@ -99,13 +100,47 @@ fn bounds_stand_after_all_that_was_there_before() {
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let error = header.iter().position(|name| *name == "error").unwrap();
     assert_eq!(header[error + 1], "throughput_low_tps");
-    assert_eq!(header[error + 1..].len(), 11);
+    assert_eq!(header[error + 1..].len(), 15);
 
     // A file from before has none of them.
     let old = format!("{}\n1,8,4,2,100.0", header[..5].join(","));
     let old = read_back(&old);
     assert_eq!(old.throughput_low_tps, None);
     assert!((old.throughput_tps - 100.0).abs() < 1e-9);
+}
+
+#[test]
+fn the_clock_stands_at_the_end_and_is_blank_where_none_was_read() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.times.cool_down_s = 31.25;
+    measured.thermal = CellThermal {
+        under_load: Some(UnderLoad {
+            samples: 10,
+            clock_mhz: 1_774.52,
+            busy: 0.98,
+            power_w: None,
+        }),
+        clock_of_cold: Some(0.910_012_3),
+        repeats: 2,
+    };
+    let row = row_of(&measured);
+    assert_eq!(row.thermal_repeats, Some(2));
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    let header = text.lines().next().unwrap();
+    assert!(
+        header.ends_with(
+            ",gpu_clock_under_load_mhz,gpu_clock_of_cold_ratio,thermal_repeats,cool_down_s"
+        ),
+        "{header}"
+    );
+    let end = ",1774.5,0.91,2,31.25";
+    assert!(text.trim_end().ends_with(end), "{text}");
+    // The first cell has nothing to be compared with, and a machine without a sensor nothing at all.
+    measured.thermal.clock_of_cold = None;
+    assert_eq!(row_of(&measured).gpu_clock_of_cold_ratio, None);
+    measured.thermal = CellThermal::default();
+    assert!(csv_of(&row_of(&measured)).trim_end().ends_with(",,,,"));
 }
 
 #[test]
@@ -128,10 +163,15 @@ fn energy_stands_at_the_end_with_its_source() {
     assert_eq!(read_back(&text), row);
     let header = text.lines().next().unwrap();
     assert!(
-        header.ends_with(",energy_j_per_token,energy_idle_subtracted_j_per_token,energy_source"),
+        header.contains(
+            ",energy_j_per_token,energy_idle_subtracted_j_per_token,energy_source,gpu_clock_"
+        ),
         "{header}"
     );
-    assert!(text.trim_end().ends_with(",0.412346,0.3,gpu+cpu"), "{text}");
+    assert!(
+        text.trim_end().ends_with(",0.412346,0.3,gpu+cpu,,,,"),
+        "{text}"
+    );
 
     // Without a sensor all three are blank, and not zero.
     measured.machine.energy = None;

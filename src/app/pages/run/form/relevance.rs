@@ -139,6 +139,9 @@ impl Relevance<'_> {
             | Var::Repeats
             | Var::ReferenceEvery
             | Var::DriftLimit
+            | Var::ThermalGate
+            | Var::ClockLimit
+            | Var::CoolDownMax
             | Var::CellPause => sweep,
             Var::ContinueOnError
             | Var::WindowMinS
@@ -164,6 +167,7 @@ impl Relevance<'_> {
         };
         match var {
             Var::Seed => settings.text(Var::Order) == Some("nested"),
+            Var::ClockLimit | Var::CoolDownMax => !settings.is_on(Var::ThermalGate),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),
             Var::RequestsMultiplier => {
                 settings.text(Var::Mode) == Some("sustained") || settings.is_given(Var::NumRequests)

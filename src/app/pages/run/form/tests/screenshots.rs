@@ -77,6 +77,8 @@ fn form_pictures() {
     picture_after("presets", || form(RunKind::Quick), &["Presets"]);
     let folded = ["Workload", "Sweep ranges", "Server", "Quality"];
     picture_after("server", || form(RunKind::RoundRobinSweep), &folded);
+    let folded = ["Model", "Workload", "Sweep ranges", "Quality"];
+    picture_after("quality", || form(RunKind::FullSweep), &folded);
     picture("command", || {
         let mut form = form(RunKind::FullSweep);
         form.apply(&FormAction::OpenCommands);
