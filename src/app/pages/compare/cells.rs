@@ -285,9 +285,6 @@ impl Shown {
     ) {
         let mut changed = false;
         ui.horizontal(|ui| {
-            changed |= self.choose_layer(ui, choices);
-            ui.add_space(space::S);
-            theme::caption(ui, self.table.about_intervals);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy table"));
                 let copy = ui.add(copy).accessible_name("Copy table");
@@ -297,6 +294,12 @@ impl Shown {
                 {
                     actions.push(CompareAction::CopyText(self.table.copy_text()));
                 }
+                // In what room the button leaves.
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    changed |= self.choose_layer(ui, choices);
+                    ui.add_space(space::S);
+                    theme::caption(ui, self.table.about_intervals);
+                });
             });
         });
         ui.add_space(space::S);

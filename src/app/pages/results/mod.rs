@@ -4,6 +4,7 @@
 //! only reads it. Files are read by whoever carries out the actions, in a thread.
 
 pub mod cell_table;
+mod head;
 mod list;
 mod manage;
 mod opened;
