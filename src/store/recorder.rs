@@ -179,7 +179,10 @@ impl Recorder {
             EngineEvent::ServerStarting { .. }
             | EngineEvent::ServerReady { .. }
             | EngineEvent::ServerStopped { .. }
-            | EngineEvent::CellStarted { .. } => Ok(()),
+            | EngineEvent::CellStarted { .. }
+            | EngineEvent::ReferenceStarted { .. }
+            // A notice has told of it.
+            | EngineEvent::ReferenceLost { .. } => Ok(()),
         }
     }
 

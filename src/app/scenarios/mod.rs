@@ -4,6 +4,7 @@ mod failures;
 mod figures;
 mod forms;
 mod pictures;
+mod references;
 mod runs;
 mod system;
 

@@ -183,6 +183,12 @@ fn a_run_keeps_its_controls_and_says_all_of_what_it_measures() {
             .expect("a title");
         assert!(title.height() > 30.0, "on two lines: {title:?}");
     }
+    stage.script.cell_ends_as(8, figures::measure);
+    stage.script.reference_starts(0).live(68.4, 4.0);
+    click(&mut stage.window, "Heatmap");
+    let seen = see(&mut stage, "run-reference").right_of(FORM);
+    seen.has_in_place(&controls);
+    seen.has_whole_texts();
     click(&mut stage.window, "Stop");
     let seen = see(&mut stage, "run-stopping").right_of(FORM);
     seen.has_in_place(&controls);
@@ -210,6 +216,8 @@ fn a_run_in_larger_windows() {
         assert_eq!(place(&stage), before, "between cells");
         let title = stage.window.get_by_label("Between cells").rect();
         assert!(!overlap(title, before));
+        stage.script.reference_starts(0).live(68.4, 4.0);
+        look(&mut stage, "run-reference", size);
     }
 }
 
