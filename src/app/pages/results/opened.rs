@@ -1,13 +1,14 @@
 //! An opened run: what it is, its heatmap, its table.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use egui::{
     Align, Button, Color32, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea, Ui, vec2,
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
-use super::cell_table::{self, CellTable};
+use super::cell_table::{self, CellTable, Ordered, Ordering};
 use super::manage::{self, Dialog};
 use super::{ResultsAction, file_name, head};
 use crate::app::cell_detail::CellDetail;
@@ -75,7 +76,7 @@ pub(super) struct Choices {
 #[derive(Debug)]
 pub(super) struct OpenedRun {
     run: LoadedRun,
-    board: Board,
+    board: Arc<Board>,
     title: String,
     main_facts: Vec<Fact>,
     /// The best figure, and where it was measured.
@@ -122,7 +123,7 @@ impl OpenedRun {
             .collect();
         Self {
             run,
-            board,
+            board: Arc::new(board),
             title,
             main_facts,
             best,
@@ -161,6 +162,15 @@ impl OpenedRun {
             wanted.push(Wanted::Machine { csv });
         }
         wanted
+    }
+
+    /// What is to be done in the background for the table.
+    pub(super) fn ordering(&mut self) -> Option<Ordering> {
+        self.table.ordering(&self.run.path, &self.board)
+    }
+
+    pub(super) fn set_ordered(&mut self, ordered: Ordered) {
+        self.table.set_ordered(ordered);
     }
 
     pub(super) fn path(&self) -> &Path {
