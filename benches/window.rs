@@ -179,18 +179,21 @@ impl Window {
         output
     }
 
-    /// Where that is whose name to a screen reader begins with `name`.
+    /// Where that is whose name to a screen reader is `name`, else begins with it.
     fn find(&mut self, name: &str, draw: &mut dyn FnMut(&mut Ui)) -> Option<Bounds> {
         self.context.enable_accesskit();
         let mut output = self.frame(Vec::new(), draw);
         self.context.disable_accesskit();
         let tree = output.platform_output.accesskit_update.take();
         let nodes = tree.expect("a tree was asked for").nodes;
-        let begins = |text: Option<&str>| text.is_some_and(|text| text.starts_with(name));
-        let mut named = nodes
-            .iter()
-            .filter(|(_, node)| begins(node.label()) || begins(node.value()));
-        named.find_map(|(_, node)| node.bounds())
+        let find = |is_named: &dyn Fn(&str) -> bool| {
+            let named = |text: Option<&str>| text.is_some_and(is_named);
+            let mut nodes = nodes
+                .iter()
+                .filter(|(_, node)| named(node.label()) || named(node.value()));
+            nodes.find_map(|(_, node)| node.bounds())
+        };
+        find(&|text| text == name).or_else(|| find(&|text| text.starts_with(name)))
     }
 
     fn click(&mut self, label: &str, draw: &mut dyn FnMut(&mut Ui)) {

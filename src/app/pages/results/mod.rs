@@ -166,9 +166,10 @@ impl ResultsPage {
         }
     }
 
-    /// Takes what came of that, if it is of the run that is open.
-    pub fn set_ordered(&mut self, ordered: Ordered) {
+    /// Takes what came of that, if it is of the run that is open and was not cancelled.
+    pub fn set_ordered(&mut self, ordered: Option<Ordered>) {
         if let Shown::Run(opened) = &mut self.shown
+            && let Some(ordered) = ordered
             && opened.path() == ordered.csv()
         {
             opened.set_ordered(ordered);

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -251,7 +252,8 @@ fn long_file(folder: &Path, rows: usize) -> (LoadedRun, Arc<Board>) {
     let mut text = crate::store::row::CLASSIC_COLUMNS.join(",") + "\n";
     for n in 0..rows {
         let concurrency = n % 50 + 1;
-        text += &format!("1,8,8,{concurrency},{}.0,6400,2.5,0\n", n + 1);
+        let tps = n + 1;
+        writeln!(text, "1,8,8,{concurrency},{tps}.0,6400,2.5,0").expect("it grows");
     }
     let path = folder.join("full_sweep_20261124_012945.csv");
     std::fs::write(&path, text).expect("a file");
