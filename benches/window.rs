@@ -1,15 +1,22 @@
-//! What the window's code costs: one frame of each page and tab with a run of 10,000 cells, without
-//! a graphics card, and what a finished cell costs between two frames.
+//! What the window's code costs: one frame of each page and tab with a run of 10,000 cells, with a
+//! file of 1,000,000 rows and with two runs of 10,000 cells compared, without a graphics card; and what a
+//! finished cell costs between two frames.
 //!
-//! `cargo bench --bench window`
+//! `cargo bench --bench window`; `-- million` and `-- compared` for those alone.
+
+mod support;
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion};
 use egui::accesskit::Rect as Bounds;
-use egui::{Context, Event, FullOutput, Modifiers, PointerButton, Pos2, RawInput, Rect, Ui, vec2};
+use egui::{
+    Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton,
+    Pos2, RawInput, Rect, TouchPhase, Ui, vec2,
+};
 use mlx_throughput_lab::app::Lab;
 use mlx_throughput_lab::app::pages::run::form::{Facts, FormModel, Presets};
 use mlx_throughput_lab::app::pages::run::{self, RunView};
@@ -21,6 +28,8 @@ use mlx_throughput_lab::measure::interval::Interval;
 use mlx_throughput_lab::plan::{self, Balancer, Cell, Inputs, ModelRef, Plan, RunKind};
 use mlx_throughput_lab::settings::{Settings, Sources};
 use mlx_throughput_lab::store::row::CellRow;
+
+use self::support::scattered;
 
 const CELLS: usize = 10_000;
 
@@ -54,11 +63,6 @@ fn plan() -> Plan {
     let plan = plan.expect("a sweep of what the server can do");
     assert_eq!(plan.cells.len(), CELLS);
     plan
-}
-
-/// Between 0 and 1, other for each `n`.
-fn scattered(n: u32) -> f64 {
-    f64::from(n.wrapping_mul(2_654_435_761)) / f64::from(u32::MAX)
 }
 
 fn percentiles(base_s: f64) -> Percentiles {
@@ -175,15 +179,21 @@ impl Window {
         output
     }
 
-    /// Where that is which a screen reader calls `label`.
-    fn find(&mut self, label: &str, draw: &mut dyn FnMut(&mut Ui)) -> Option<Bounds> {
+    /// Where that is whose name to a screen reader is `name`, else begins with it.
+    fn find(&mut self, name: &str, draw: &mut dyn FnMut(&mut Ui)) -> Option<Bounds> {
         self.context.enable_accesskit();
         let mut output = self.frame(Vec::new(), draw);
         self.context.disable_accesskit();
         let tree = output.platform_output.accesskit_update.take();
         let nodes = tree.expect("a tree was asked for").nodes;
-        let mut named = nodes.iter().filter(|(_, node)| node.label() == Some(label));
-        named.find_map(|(_, node)| node.bounds())
+        let find = |is_named: &dyn Fn(&str) -> bool| {
+            let named = |text: Option<&str>| text.is_some_and(is_named);
+            let mut nodes = nodes
+                .iter()
+                .filter(|(_, node)| named(node.label()) || named(node.value()));
+            nodes.find_map(|(_, node)| node.bounds())
+        };
+        find(&|text| text == name).or_else(|| find(&|text| text.starts_with(name)))
     }
 
     fn click(&mut self, label: &str, draw: &mut dyn FnMut(&mut Ui)) {
@@ -211,10 +221,21 @@ impl Window {
         name: &str,
         draw: &mut dyn FnMut(&mut Ui),
     ) {
+        self.bench_with(group, name, &mut Vec::new, draw);
+    }
+
+    /// As [`Window::bench`], with what the user does in each frame.
+    fn bench_with(
+        &mut self,
+        group: &mut BenchmarkGroup<'_, WallTime>,
+        name: &str,
+        events: &mut dyn FnMut() -> Vec<Event>,
+        draw: &mut dyn FnMut(&mut Ui),
+    ) {
         let output = self.frame(Vec::new(), draw);
         println!("{name}: {} shapes", output.shapes.len());
         group.bench_function(name, |bencher| {
-            bencher.iter_with_large_drop(|| self.frame(Vec::new(), draw));
+            bencher.iter_with_large_drop(|| self.frame(events(), draw));
         });
     }
 }
@@ -234,50 +255,204 @@ fn run_page(group: &mut BenchmarkGroup<'_, WallTime>) {
     }
 }
 
-/// The run's rows in a file, as the recorder writes them.
-fn file(path: &Path) {
+/// The run's rows in a file, as the recorder writes them; tokens per second times `factor`.
+fn file(path: &Path, factor: f64) {
     let mut file = csv::Writer::from_path(path).expect("a file");
     let plan = plan();
     for cell in &plan.cells {
-        file.serialize(CellRow::new(&result(cell), &plan))
-            .expect("a row");
+        let mut row = CellRow::new(&result(cell), &plan);
+        row.throughput_tps *= factor;
+        file.serialize(row).expect("a row");
     }
     file.flush().expect("room in the temporary folder");
+}
+
+/// The app in a window without a screen, with its files in a folder of its own.
+struct App {
+    window: Window,
+    lab: Lab,
+    /// Work in the background asks for a frame.
+    asked: Receiver<()>,
+    /// The longest that what came of such work has held a frame up.
+    longest: Duration,
+}
+
+impl App {
+    fn open(folder: &Path, csv: Option<&Path>) -> Self {
+        let results = folder.join("results").to_string_lossy().into_owned();
+        let environment = vec![("MLX_RESULTS_DIR".to_owned(), results)];
+        let context = Context::default();
+        let (ask, asked) = std::sync::mpsc::channel();
+        context.set_request_repaint_callback(move |_| {
+            // Nobody listens any more once the pages are drawn.
+            let _ = ask.send(());
+        });
+        let data = folder.join("data");
+        let lab = Lab::in_folder(&context, csv, Some(&data), environment);
+        Self {
+            window: Window::new(context),
+            lab: lab.expect("a window"),
+            asked,
+            longest: Duration::ZERO,
+        }
+    }
+
+    /// Until something is shown whose name begins with `name`.
+    fn wait_for(&mut self, name: &str) {
+        let Self {
+            window,
+            lab,
+            asked,
+            longest,
+        } = self;
+        let mut draw = |ui: &mut Ui| {
+            let begun = Instant::now();
+            lab.drain();
+            *longest = (*longest).max(begun.elapsed());
+            lab.draw(ui);
+        };
+        while window.find(name, &mut draw).is_none() {
+            let limit = Duration::from_mins(1);
+            asked.recv_timeout(limit).expect("it comes in the end");
+        }
+    }
+
+    fn click(&mut self, name: &str) {
+        let lab = &mut self.lab;
+        self.window.click(name, &mut |ui| {
+            lab.drain();
+            lab.draw(ui);
+        });
+    }
+
+    fn bench(&mut self, group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
+        self.bench_with(group, name, &mut Vec::new);
+    }
+
+    fn bench_with(
+        &mut self,
+        group: &mut BenchmarkGroup<'_, WallTime>,
+        name: &str,
+        events: &mut dyn FnMut() -> Vec<Event>,
+    ) {
+        let lab = &mut self.lab;
+        self.window.bench_with(group, name, events, &mut |ui| {
+            lab.drain();
+            lab.draw(ui);
+        });
+    }
+
+    /// A turn of the wheel over the middle of the window; the other way every fifth time.
+    fn bench_wheel(&mut self, group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
+        let mut turns = 0;
+        self.bench_with(group, name, &mut || {
+            turns += 1;
+            let up = turns % 5 == 0;
+            vec![
+                Event::PointerMoved(Pos2::new(760.0, 700.0)),
+                Event::MouseWheel {
+                    unit: MouseWheelUnit::Point,
+                    delta: vec2(0.0, if up { 900.0 } else { -9_000.0 }),
+                    phase: TouchPhase::Move,
+                    source: MouseWheelSource::Wheel,
+                    modifiers: Modifiers::NONE,
+                },
+            ]
+        });
+    }
+
+    /// A letter typed into what has the keyboard, and taken back in the next frame.
+    fn bench_typing(&mut self, group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
+        let mut is_there = false;
+        self.bench_with(group, name, &mut || {
+            is_there = !is_there;
+            if is_there {
+                return vec![Event::Text("7".to_owned())];
+            }
+            let key = |pressed| Event::Key {
+                key: Key::Backspace,
+                physical_key: None,
+                pressed,
+                repeat: false,
+                modifiers: Modifiers::NONE,
+            };
+            vec![key(true), key(false)]
+        });
+    }
 }
 
 fn pages(group: &mut BenchmarkGroup<'_, WallTime>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let csv = folder.path().join("full_sweep_bench.csv");
-    file(&csv);
-    let results = folder.path().join("results").to_string_lossy().into_owned();
-    let environment = vec![("MLX_RESULTS_DIR".to_owned(), results)];
-    let context = Context::default();
-    let data = folder.path().join("data");
-    let (ask, asked) = std::sync::mpsc::channel();
-    context.set_request_repaint_callback(move |_| {
-        // Nobody listens any more once the pages are drawn.
-        let _ = ask.send(());
-    });
-    let lab = Lab::in_folder(&context, Some(&csv), Some(&data), environment);
-    let mut lab = lab.expect("a window");
-    let mut window = Window::new(context);
-    let mut draw = |ui: &mut Ui| {
-        lab.drain();
-        lab.draw(ui);
-    };
-    // The file is read in the background, and what is done there asks for a frame.
-    while window.find("Heatmap", &mut draw).is_none() {
-        let limit = Duration::from_mins(1);
-        asked.recv_timeout(limit).expect("the file is read");
-    }
+    file(&csv, 1.0);
+    let mut app = App::open(folder.path(), Some(&csv));
+    app.wait_for("Heatmap");
     for tab in ["Heatmap", "Lines", "Pareto", "Table", "Machine", "Details"] {
-        window.click(tab, &mut draw);
-        window.bench(group, &format!("results page, {tab}"), &mut draw);
+        app.click(tab);
+        app.bench(group, &format!("results page, {tab}"));
     }
     for page in ["Compare", "Models", "Environment", "Run"] {
-        window.click(page, &mut draw);
-        window.bench(group, &format!("window, {page}"), &mut draw);
+        app.click(page);
+        app.bench(group, &format!("window, {page}"));
     }
+}
+
+/// The Results page with a file of the Python lab, of a million rows.
+fn million_rows(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let csv = folder.path().join("full_sweep_bench.csv");
+    support::classic(&csv).expect("room for 40 MB in the temporary folder");
+    let begun = Instant::now();
+    let mut app = App::open(folder.path(), Some(&csv));
+    app.wait_for("Heatmap");
+    println!(
+        "million rows: open after {:.2} s, of which one frame waited {:.0} ms",
+        begun.elapsed().as_secs_f64(),
+        app.longest.as_secs_f64() * 1e3
+    );
+    for tab in ["Heatmap", "Lines", "Pareto", "Table"] {
+        app.click(tab);
+        app.wait_for(tab);
+        app.bench(group, &format!("million rows, {tab}"));
+    }
+    app.bench_wheel(group, "million rows, Table scrolled");
+    app.click("Sort by Throughput");
+    app.bench_wheel(group, "million rows, Table sorted and scrolled");
+    app.click("Filter cells");
+    app.bench_typing(group, "million rows, a letter in the filter");
+}
+
+/// Two runs of 10,000 cells each, side by side.
+fn compared(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let results = folder.path().join("results");
+    std::fs::create_dir_all(&results).expect("a folder");
+    let paths = [
+        "full_sweep_20261101_101010.csv",
+        "full_sweep_20261102_101010.csv",
+    ];
+    for (name, factor) in paths.into_iter().zip([1.0, 1.05]) {
+        file(&results.join(name), factor);
+    }
+    let mut app = App::open(folder.path(), None);
+    app.click("Compare");
+    for _ in paths {
+        app.wait_for("Add run");
+        app.click("Add run");
+        app.wait_for("Full sweep, ");
+        app.click("Full sweep, ");
+    }
+    app.wait_for("Difference");
+    println!(
+        "compared: one frame waited {:.0} ms for what it shows",
+        app.longest.as_secs_f64() * 1e3
+    );
+    for tab in ["Lines", "Difference", "Cells", "Differences"] {
+        app.click(tab);
+        app.bench(group, &format!("compared, {tab}"));
+    }
+    app.click("Cells");
+    app.bench_wheel(group, "compared, Cells scrolled");
 }
 
 fn main() {
@@ -289,6 +464,8 @@ fn main() {
         .measurement_time(Duration::from_secs(1));
     run_page(&mut frames);
     pages(&mut frames);
+    million_rows(&mut frames);
+    compared(&mut frames);
     frames.finish();
     let mut folds = criterion.benchmark_group("between frames");
     folds

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compare::CompareDone;
 use super::dialogs::Dialogs;
+use super::pages::results::cell_table::{Ordered, Ordering};
 use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
 use super::reading::{Read, Wanted};
 use super::{export, live_logs};
@@ -76,6 +77,8 @@ pub enum Done {
     PickedSetting(Var, PathBuf),
     Opened(PathBuf, Result<Box<(LoadedRun, Board)>, String>),
     Compare(CompareDone),
+    /// Rows of a table, sorted and filtered; `None` where other rows were asked for meanwhile.
+    Ordered(Option<Ordered>),
     Read(Box<Read>),
     /// New lines of the running servers' logs.
     LogLines(Vec<live_logs::Lines>),
@@ -404,6 +407,10 @@ impl Backend {
         self.spawn_blocking(move || {
             Done::Compare(CompareDone::Matched(Box::new(Comparison::new(runs))))
         });
+    }
+
+    pub fn order(&self, ordering: Ordering) {
+        self.spawn_blocking(move || Done::Ordered(ordering.run()));
     }
 
     /// Reads what lies beside a run's CSV.

@@ -6,7 +6,7 @@ use super::heat;
 use super::theme;
 use super::widgets::colour_bar::{Orientation, colour_bar};
 use super::widgets::heatmap::{Heatmap, HeatmapModel};
-use crate::board::{Board, CellState, Dimension, GridView, Layer};
+use crate::board::{Board, CellState, Dimension, GridCell, GridView, Layer};
 use crate::report::chart::Chart;
 
 /// What is chosen, and what is prepared for drawing it.
@@ -22,6 +22,8 @@ pub struct HeatPanel {
     layers: Vec<Layer>,
     view: Option<GridView>,
     model: Option<HeatmapModel>,
+    /// The cell that is measured again, with its tokens per second now.
+    again: Option<(usize, Option<f64>)>,
 }
 
 impl Default for HeatPanel {
@@ -35,6 +37,7 @@ impl Default for HeatPanel {
             layers: vec![Layer::Throughput],
             view: None,
             model: None,
+            again: None,
         }
     }
 }
@@ -72,6 +75,7 @@ impl HeatPanel {
             .as_ref()
             .map(|(x, y)| board.grid(x, y, self.layer));
         self.model = self.view.as_ref().map(heat::model);
+        self.set_again(self.again, board);
     }
 
     pub fn layer(&self) -> Layer {
@@ -101,6 +105,20 @@ impl HeatPanel {
         for cell in running {
             model.update(heat::cell_of(view.layer, cell));
         }
+    }
+
+    /// Shows that a finished cell, by position in the board's entries, is measured again, with its
+    /// figure of this moment.
+    pub fn set_again(&mut self, again: Option<(usize, Option<f64>)>, board: &Board) {
+        self.again = again;
+        let (Some(view), Some(model)) = (&self.view, &mut self.model) else {
+            return;
+        };
+        let shown = again.and_then(|(entry, tps)| {
+            let tps = tps.filter(|_| view.layer == Layer::Throughput);
+            Some((heat::id(shown_in(board, view, entry)?), tps))
+        });
+        model.set_again(shown);
     }
 
     /// Draws the choices, then the heatmap over the rest of `ui`.
@@ -156,6 +174,18 @@ impl HeatPanel {
         });
         changed
     }
+}
+
+/// The entry of the grid's cell that stands for `entry` and its repeats.
+fn shown_in(board: &Board, view: &GridView, entry: usize) -> Option<usize> {
+    let cells = || view.groups.iter().flat_map(|group| &group.cells).flatten();
+    if cells().any(|cell| cell.entry == entry) {
+        return Some(entry);
+    }
+    let repeats = board.repeats(entry);
+    let mut others = cells().filter(|cell| repeats.contains(&(cell.entry as u32)));
+    let stands_for = |cell: &GridCell| board.repeats_in(view, cell).contains(&(entry as u32));
+    others.find(|cell| stands_for(cell)).map(|cell| cell.entry)
 }
 
 /// A captioned choice of one of several; true if another was chosen.

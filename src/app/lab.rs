@@ -372,6 +372,9 @@ impl Lab {
         for action in results::show(ui, &mut self.results) {
             self.results_action(ui.ctx(), action);
         }
+        if let Some(ordering) = self.results.ordering() {
+            self.backend.order(ordering);
+        }
         Vec::new()
     }
 

@@ -99,6 +99,8 @@ pub struct RunState {
     held_requests: usize,
     running: Option<usize>,
     cooling: Option<cooling::Cooling>,
+    /// A finished cell that is measured again.
+    reference: Option<usize>,
     live: LiveSnapshot,
     /// When the running cell's snapshots count from, on the run's clock; at least as early.
     live_anchor_s: Option<f64>,
@@ -176,6 +178,8 @@ impl RunState {
             EngineEvent::CoolingDown { .. } | EngineEvent::CooledDown { .. } => {
                 self.take_cooling(event);
             }
+            EngineEvent::ReferenceStarted { cell } => self.start_reference(cell),
+            EngineEvent::ReferenceLost { .. } => self.end_reference(),
             EngineEvent::ReferenceMeasured { reference } => self.take_reference(reference),
             EngineEvent::ServerStarting { .. }
             | EngineEvent::ServerReady { .. }
@@ -290,15 +294,20 @@ impl RunState {
         };
         self.board.set(position, CellState::Running, None);
         self.running = Some(position);
+        // Corrected at its end, when the engine says how long it took.
+        self.begin_span(position);
+        self.revision += 1;
+    }
+
+    /// What is live from now on is of this cell.
+    fn begin_span(&mut self, position: usize) {
         self.live = LiveSnapshot::default();
         self.live_anchor_s = None;
-        // Corrected at its end, when the engine says how long it took.
         self.spans.push(Span {
             cell: position,
             start_s: self.clock_s.unwrap_or(0.0),
             end_s: None,
         });
-        self.revision += 1;
     }
 
     fn finish_cell(&mut self, result: &CellResult, elapsed_s: f64, now: Timestamp) {
@@ -412,6 +421,7 @@ impl RunState {
             // Cut short by the end of the run: a resume repeats it.
             self.board.set(position, CellState::Waiting, None);
         }
+        self.reference = None;
         if let Some(last) = self.spans.last_mut() {
             last.end_s.get_or_insert(times.total_s);
         }
@@ -470,7 +480,8 @@ impl RunState {
         let cell = live.cell.as_ref();
         let position = cell.and_then(|cell| self.positions.get(&cell.index).copied());
         // A snapshot may be older than the event that ended its cell.
-        if self.ended.is_some() || position.is_none() || position != self.running {
+        if self.ended.is_some() || position.is_none() || position != self.running.or(self.reference)
+        {
             return;
         }
         if self.live.cell.is_some() && live.elapsed_s <= self.live.elapsed_s {

@@ -298,6 +298,7 @@ impl Lab {
                 }
                 Err(problem) => self.results.set_problem(&path, problem),
             },
+            Done::Ordered(ordered) => self.results.set_ordered(ordered),
             Done::LogLines(lines) => {
                 if let Some(view) = &mut self.run {
                     view.log_lines(&lines);

@@ -15,6 +15,8 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     best: Option<f64>,
     left_s: Option<f64>,
+    /// A reference cell is measured, not a cell of the run.
+    again: bool,
 }
 
 impl Progress {
@@ -29,6 +31,7 @@ impl Progress {
             bar,
             best: None,
             left_s: None,
+            again: false,
         }
     }
 
@@ -60,6 +63,18 @@ impl Progress {
                 self.show(&format!("cooling down, repeat {repeat} of {of}"));
             }
             EngineEvent::CooledDown { .. } => self.show("measuring again"),
+            EngineEvent::ReferenceStarted { cell } => {
+                self.again = true;
+                let text = format!("measuring {cell} again: is the machine still the same?");
+                match &self.bar {
+                    Some(_) => self.show(&text),
+                    None => say!("reference {text}"),
+                }
+            }
+            // A notice has told of it.
+            EngineEvent::ReferenceMeasured { .. } | EngineEvent::ReferenceLost { .. } => {
+                self.again = false;
+            }
             EngineEvent::CellFinished {
                 result,
                 done,
@@ -86,8 +101,6 @@ impl Progress {
             | EngineEvent::ServerStopped { .. }
             | EngineEvent::BalancerStarted { .. }
             | EngineEvent::PlanExtended { .. }
-            // A notice has told of it.
-            | EngineEvent::ReferenceMeasured { .. }
             | EngineEvent::Machine(_) => {}
         }
     }
@@ -98,7 +111,11 @@ impl Progress {
             let rate = live
                 .tokens_per_second
                 .map_or_else(String::new, |tps| format!(", now {}", TokensPerSec(tps)));
-            self.show(&format!("{cell}: {} in flight{rate}", live.in_flight));
+            let again = if self.again { " again" } else { "" };
+            self.show(&format!(
+                "{cell}{again}: {} in flight{rate}",
+                live.in_flight
+            ));
         }
     }
 

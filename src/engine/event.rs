@@ -204,6 +204,17 @@ pub enum EngineEvent {
         cell: u32,
         waited_s: f64,
     },
+    /// A cell is measured once more on the servers of its first measurement; until
+    /// `ReferenceMeasured` or `ReferenceLost`, live snapshots are of it.
+    ReferenceStarted {
+        cell: Cell,
+    },
+    /// It was not, or not soundly, measured once more: skipped, or a request failed.
+    ReferenceLost {
+        /// Position in the plan.
+        cell: u32,
+        why: String,
+    },
     /// A cell was measured once more, to see whether the machine still measures what it did.
     ReferenceMeasured {
         reference: Box<Reference>,

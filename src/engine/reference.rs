@@ -144,7 +144,11 @@ impl Runner {
             // The pause that stands before every cell (MLX_CELL_PAUSE_S).
             () = tokio::time::sleep(pause) => {}
         }
+        // Before anyone hears of it, as with cells: who is told of it may skip it at once.
         let token = self.control.next_cell();
+        self.emitter
+            .emit(EngineEvent::ReferenceStarted { cell: cell.clone() })
+            .await?;
         let mut result = CellResult::begin(cell, self.balancer());
         let ended = self.measure(&mut result, &token).await;
         self.live
@@ -168,7 +172,12 @@ impl Runner {
                 "The reference cell ({}) could not be measured again: {why}",
                 result.cell
             );
-            return self.emitter.notice(NoticeLevel::Warning, text).await;
+            self.emitter.notice(NoticeLevel::Warning, text).await?;
+            let cell = result.cell.index;
+            return self
+                .emitter
+                .emit(EngineEvent::ReferenceLost { cell, why })
+                .await;
         };
         let level = if reference.is_drift() {
             NoticeLevel::Warning

@@ -181,7 +181,10 @@ impl Recorder {
             | EngineEvent::ServerStopped { .. }
             | EngineEvent::CellStarted { .. }
             | EngineEvent::CoolingDown { .. }
-            | EngineEvent::CooledDown { .. } => Ok(()),
+            | EngineEvent::CooledDown { .. }
+            | EngineEvent::ReferenceStarted { .. }
+            // A notice has told of it.
+            | EngineEvent::ReferenceLost { .. } => Ok(()),
         }
     }
 

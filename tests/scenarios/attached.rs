@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use mlx_throughput_lab::engine::command::EngineCommand;
 use mlx_throughput_lab::engine::event::{CellResult, CellStatus, EngineEvent, RunEnd};
 use mlx_throughput_lab::engine::source::Grid;
 use mlx_throughput_lab::engine::{self, EngineConfig, MachineSource, Run};
@@ -102,6 +103,15 @@ pub(super) fn plan(settings: &Settings, axes: &[&str]) -> Plan {
 }
 
 async fn run(settings: &Settings, axes: &[&str]) -> Ran {
+    run_and_ask(settings, axes, |_| None).await
+}
+
+/// As [`run`], with what is asked of the engine after each event.
+async fn run_and_ask(
+    settings: &Settings,
+    axes: &[&str],
+    mut ask: impl FnMut(&EngineEvent) -> Option<EngineCommand>,
+) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let mut plan = plan(settings, axes);
     plan.results_dir = folder.path().to_owned();
@@ -127,6 +137,9 @@ async fn run(settings: &Settings, axes: &[&str]) -> Ran {
     let mut handle = engine::spawn(run, config).unwrap();
     let mut events = Vec::new();
     while let Some(event) = handle.events.recv().await {
+        if let Some(command) = ask(&event) {
+            handle.commands.send(command).await.unwrap();
+        }
         events.push(event);
     }
     handle.join();
@@ -220,6 +233,21 @@ async fn a_machine_that_slows_down_is_seen_in_a_cell_measured_again() {
         })
         .collect();
     assert_eq!(references.len(), 2, "{references:?}");
+    // Told at its start, too, and only of cells that have ended before.
+    let told: Vec<(&str, u32)> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            EngineEvent::CellStarted { cell, .. } => Some(("starts", cell.index)),
+            EngineEvent::CellFinished { result, .. } => Some(("ends", result.cell.index)),
+            EngineEvent::ReferenceStarted { cell } => Some(("again", cell.index)),
+            EngineEvent::ReferenceMeasured { reference } => Some(("compared", reference.cell)),
+            _ => None,
+        })
+        .collect();
+    let again = [("again", 0), ("compared", 0)];
+    assert!(told.iter().filter(|(what, _)| *what == "again").count() == 2);
+    assert_eq!(told.windows(2).filter(|pair| *pair == again).count(), 2);
     assert!(references.iter().all(|reference| reference.cell == 0));
     assert!(!references[0].is_drift(), "{:?}", references[0]);
     assert!(references[0].drifted.is_empty());
@@ -263,6 +291,49 @@ async fn a_machine_that_slows_down_is_seen_in_a_cell_measured_again() {
             .filter(|e| e.received.body["max_tokens"] == 8)
             .count(),
         80
+    );
+}
+
+#[tokio::test]
+async fn a_reference_is_skipped_as_a_cell_is_and_the_run_goes_on() {
+    let server = Server::start(move |received| {
+        let answer = Answer {
+            gap: Duration::from_millis(10),
+            ..Answer::default()
+        };
+        answer.to(&received.body).kept_alive()
+    });
+    let more = [
+        (Var::RequestsMultiplier, "10"),
+        SHORT,
+        (Var::WarmupRequests, "0"),
+        (Var::ReferenceEvery, "1"),
+    ];
+    let settings = settings(&url(&server), KEY, &more);
+    let mut skipped = false;
+    let ran = run_and_ask(&settings, &["concurrency=1,2,3"], |event| match event {
+        EngineEvent::ReferenceStarted { .. } if !skipped => {
+            skipped = true;
+            Some(EngineCommand::SkipCell)
+        }
+        _ => None,
+    });
+    let ran = ran.await;
+    assert_eq!(*ran.end(), RunEnd::Completed);
+    assert_eq!(ran.results().len(), 3);
+    let sound = |result: &&CellResult| result.status == CellStatus::Ok;
+    assert!(ran.results().iter().all(sound), "no cell was skipped");
+    let json: Vec<serde_json::Value> = ran
+        .events
+        .iter()
+        .map(|event| serde_json::to_value(event).unwrap())
+        .filter(|event| event["event"].as_str().unwrap().starts_with("reference_"))
+        .collect();
+    assert_eq!(json[0]["event"], "reference_started");
+    assert_eq!(json[0]["cell"]["index"], 0);
+    assert_eq!(
+        json[1],
+        json!({"event": "reference_lost", "cell": 0, "why": "skipped"})
     );
 }
 

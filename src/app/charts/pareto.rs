@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use egui::{Align2, CursorIcon, Grid, Pos2, Rect, RichText, ScrollArea, Ui};
+use egui::{Align2, Color32, CursorIcon, Grid, Pos2, Rect, RichText, ScrollArea, TextStyle, Ui};
 use egui_material_icons::icons::ICON_SCATTER_PLOT;
 use egui_plot::{AxisHints, Line, PlotPoint, PlotPoints, PlotTransform, Points};
 
 use crate::app::heat_panel::choose;
 use crate::app::theme::{self, font, palette, space};
-use crate::app::widgets::short_figure;
 use crate::app::widgets::time_plot::{marks, round_step};
+use crate::app::widgets::{elided, short_figure};
 use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
 
@@ -22,6 +22,8 @@ const LATENCIES: [Layer; 4] = [
 ];
 const LEAST_HEIGHT: f32 = 150.0;
 const LIST_HEIGHT: f32 = 124.0;
+/// What both figures of the list need beside a point's name.
+const FIGURES: f32 = 235.0;
 
 /// Dots off the front are drawn at most once in each field of a raster this fine: ten thousand of
 /// them take longer than a frame, and lie over each other.
@@ -292,6 +294,12 @@ impl ParetoPanel {
     }
 
     fn rows(&self, ui: &mut Ui, board: &Board, rows: Range<usize>, selected: &mut Option<usize>) {
+        let room = ui.available_width() - FIGURES - 2.0 * ui.spacing().button_padding.x;
+        let body = TextStyle::Button.resolve(ui.style());
+        let shortened = |ui: &Ui, name: &str| {
+            let galley = elided::galley(ui.painter(), name, &body, Color32::PLACEHOLDER, room, 1);
+            galley.text().to_owned()
+        };
         Grid::new("front points")
             .num_columns(3)
             .spacing([space::XL, ui.spacing().item_spacing.y])
@@ -307,9 +315,14 @@ impl ParetoPanel {
                         self.latency.name(),
                         words.latency
                     );
-                    let line = ui
-                        .selectable_label(*selected == Some(point.entry), words.name)
+                    let text = shortened(ui, &words.name);
+                    let is_whole = text == words.name;
+                    let mut line = ui
+                        .selectable_label(*selected == Some(point.entry), text)
                         .accessible_name(name);
+                    if !is_whole {
+                        line = line.on_hover_text(words.name);
+                    }
                     if line.clicked() {
                         *selected = Some(point.entry);
                     }
@@ -331,6 +344,8 @@ pub(super) fn steps(front: &[PlotPoint]) -> Vec<PlotPoint> {
         }
         steps.push(*point);
     }
+    // A stroke of no length has no direction, and would be drawn in any.
+    steps.dedup();
     steps
 }
 

@@ -41,7 +41,12 @@ impl RunState {
         self.running
     }
 
-    /// The running cell's latest state; empty between cells and while servers start.
+    /// Position of the finished cell that is measured again now, if one is.
+    pub fn reference(&self) -> Option<usize> {
+        self.reference
+    }
+
+    /// The running (or reference) cell's latest state; empty between cells and while servers start.
     pub fn live_snapshot(&self) -> &LiveSnapshot {
         &self.live
     }
@@ -111,9 +116,13 @@ impl RunState {
             return phase;
         }
         let starting = self.servers.values().filter(|s| s.pid.is_none()).count();
+        let again = self.reference.is_some();
         match (starting, self.running) {
             (1, _) => "starting a server".to_owned(),
             (n, _) if n > 1 => format!("starting {n} servers"),
+            _ if again => {
+                "measuring the reference cell again: is the machine still the same?".to_owned()
+            }
             (_, Some(_)) if self.live.cell.is_none() => "warming up".to_owned(),
             (_, Some(position)) => format!("measuring {}", self.cell_label(position)),
             (_, None) if self.plan.is_none() => "preparing".to_owned(),

@@ -5,6 +5,7 @@ mod figures;
 mod forms;
 mod heat;
 mod pictures;
+mod references;
 mod runs;
 mod system;
 

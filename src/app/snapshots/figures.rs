@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::ZonedDateTime;
 
-use super::stage::{MODEL, provenance};
+use super::stage::provenance;
 use crate::engine::event::{CellResult, EngineEvent};
 use crate::measure::figures::Percentiles;
 use crate::measure::sample::{Chunk, RequestSample, Usage};
@@ -134,14 +134,15 @@ pub fn machine(at_s: f64, sample: &mut MachineSample) {
 /// A finished run on disk, with the figures times `factor`.
 pub fn recorded(
     dir: &Path,
+    model: &str,
     moment: &ZonedDateTime,
     mlx: &str,
     factor: impl Fn(&Cell) -> f64,
 ) -> PathBuf {
     let mut plan: Plan = testing::plan(dir, 0);
     plan.model = ModelRef {
-        path: MODEL.to_owned(),
-        label: MODEL.to_owned(),
+        path: model.to_owned(),
+        label: model.to_owned(),
         synthetic: false,
     };
     for decode in [8, 32, 64] {
@@ -152,7 +153,7 @@ pub fn recorded(
             plan.cells.push(cell);
         }
     }
-    let mut provenance = provenance();
+    let mut provenance = provenance(model);
     provenance.software["mlx"] = mlx.into();
     let mut recorder = Recorder::create(&plan, provenance, moment).expect("a new run");
     for cell in &plan.cells {

@@ -7,6 +7,7 @@
 //! No graphics driver is needed, nor could one disturb: see [`super::testing::raster`].
 
 mod figures;
+mod least;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use egui::{Theme, Vec2, vec2};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{SnapshotOptions, SnapshotResults, try_image_snapshot_options};
 
-use self::stage::{Stage, moment};
+use self::stage::{MODEL, Stage, moment};
 use super::backend::Done;
 use super::command::AppCommand;
 use super::testing::window::click;
@@ -119,12 +120,17 @@ fn go(stage: &mut Stage, command: AppCommand) {
 
 /// Two finished runs of an earlier and a later mlx, and an old one of the Python lab.
 fn library(stage: &mut Stage) -> [PathBuf; 2] {
+    library_of(stage, MODEL)
+}
+
+/// As [`library`], of another model.
+fn library_of(stage: &mut Stage, model: &str) -> [PathBuf; 2] {
     let results = stage.results();
     super::testing::window::sample(&results, "full_sweep_20261103_214507.csv");
     let before = moment("2026-11-24T15:09:13");
-    let before = figures::recorded(&results, &before, "0.32.4", |_| 1.0);
+    let before = figures::recorded(&results, model, &before, "0.32.4", |_| 1.0);
     let after = moment("2026-11-25T10:00:00");
-    let after = figures::recorded(&results, &after, "0.33.0", |cell| {
+    let after = figures::recorded(&results, model, &after, "0.33.0", |cell| {
         // Large batches became faster, single requests a little slower.
         0.97 + 0.004 * f64::from(cell.load.concurrency.min(32))
     });

@@ -57,21 +57,28 @@ pub struct Stage {
 impl Stage {
     /// A window of a user who has measured before, if `welcomed`.
     pub fn new(size: Vec2, theme: Theme, welcomed: bool) -> Self {
+        let settings = if welcomed { &SWEEP[..] } else { &SWEEP[..1] };
+        Self::with(size, theme, welcomed, settings)
+    }
+
+    /// As [`Stage::new`], of a user with these environment variables.
+    pub fn with(size: Vec2, theme: Theme, welcomed: bool, settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let data = dir.path().join("data");
         std::fs::create_dir_all(&data).expect("a folder");
         let kept = json!({ "welcomed": welcomed }).to_string();
         std::fs::write(data.join("window.json"), kept).expect("a file");
-        let settings = if welcomed { &SWEEP[..] } else { &SWEEP[..1] };
         let mut window = window(&data, size, theme, settings);
         let lab = window.state_mut();
+        let chosen = settings.iter().find(|(name, _)| *name == "MLX_MODEL_PATH");
+        let model = chosen.map_or(MODEL, |(_, model)| model);
         let setting = Setting {
             moment: moment("2026-11-24T15:09:13"),
             results_dir: Some(dir.path().join("results")),
-            provenance: provenance(),
+            provenance: provenance(model),
         };
         let script = Script::set_in(lab, setting);
-        furnish(lab, dir.path());
+        furnish(lab, dir.path(), model);
         window.run_steps(4);
         let mut stage = Self {
             window,
@@ -157,7 +164,7 @@ fn window(data: &Path, size: Vec2, theme: Theme, settings: &[(&str, &str)]) -> W
 }
 
 /// Everything that the app looks up on a machine, of one that is nobody's.
-fn furnish(lab: &mut Lab, dir: &Path) {
+fn furnish(lab: &mut Lab, dir: &Path, model: &str) {
     lab.form.facts.nginx_found = true;
     lab.form.facts.cores = 16;
     let pythons = pythons();
@@ -171,10 +178,10 @@ fn furnish(lab: &mut Lab, dir: &Path) {
         launcher: launcher.map(str::to_owned).into(),
     });
     lab.take(Done::Resolved(ResolvedModel {
-        text: MODEL.to_owned(),
+        text: model.to_owned(),
         outcome: Ok(ModelRef {
-            path: MODEL.to_owned(),
-            label: MODEL.to_owned(),
+            path: model.to_owned(),
+            label: model.to_owned(),
             synthetic: false,
         }),
         detail: String::new(),
@@ -288,12 +295,12 @@ fn catalogue(dir: &Path) -> Catalogue {
     catalogue
 }
 
-pub fn provenance() -> Provenance {
+pub fn provenance(model: &str) -> Provenance {
     Provenance {
         machine: json!({"chip": "Apple M3 Max", "os": "macOS", "os_version": "26.1",
                         "memory_total": 64_000_000_000_u64, "cores_logical": 16}),
         software: json!({"python": "3.12.4", "mlx": "0.32.4", "mlx_lm": "0.32.2"}),
-        model: json!({"label": MODEL, "path": MODEL, "synthetic": false,
+        model: json!({"label": model, "path": model, "synthetic": false,
                       "description": {"hash": "0123456789abcdef",
                                       "quantisation": {"bits": 4, "group_size": 64}}}),
     }

@@ -11,7 +11,9 @@ use crate::app::backend::Started;
 use crate::app::lab::Lab;
 use crate::engine::Handle;
 use crate::engine::command::EngineCommand;
-use crate::engine::event::{CellResult, CellStatus, EngineEvent, LiveSnapshot, RunEnd, RunTimes};
+use crate::engine::event::{
+    CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel, Reference, RunEnd, RunTimes,
+};
 use crate::measure::figures::{Flag, FlagKind};
 use crate::monitor::sample::MachineSample;
 use crate::plan::Plan;
@@ -52,6 +54,8 @@ struct Run {
     commands: mpsc::Receiver<EngineCommand>,
     heard: Vec<EngineCommand>,
     running: Option<usize>,
+    /// A finished cell that is measured again.
+    reference: Option<usize>,
     done: u32,
     elapsed_s: f64,
     best: Option<CellResult>,
@@ -96,6 +100,7 @@ impl Script {
             commands,
             heard: Vec::new(),
             running: None,
+            reference: None,
             done: 0,
             elapsed_s: 0.0,
             best: None,
@@ -171,7 +176,7 @@ impl Script {
     /// The running cell's figure of this moment, `after_s` seconds from its start.
     pub(in crate::app) fn live(&self, throughput_tps: f64, after_s: f64) -> &Self {
         self.line(|run| {
-            let running = run.running.expect("a running cell");
+            let running = run.running.or(run.reference).expect("a running cell");
             run.live.send_replace(LiveSnapshot {
                 cell: Some(run.plan.cells[running].clone()),
                 in_flight: run.plan.cells[running].load.concurrency,
@@ -186,6 +191,41 @@ impl Script {
     /// Any event that no other line is for.
     pub(in crate::app) fn tells(&self, event: EngineEvent) -> &Self {
         self.line(|run| run.tell(event))
+    }
+
+    /// A finished cell is measured again.
+    pub(in crate::app) fn reference_starts(&self, cell: usize) -> &Self {
+        self.line(|run| {
+            run.reference = Some(cell);
+            let cell = run.plan.cells[cell].clone();
+            run.tell(EngineEvent::ReferenceStarted { cell });
+        })
+    }
+
+    /// It gave `again_tps` instead of `first_tps`; what is `drifted` is flagged.
+    pub(in crate::app) fn reference_ends(
+        &self,
+        [first_tps, again_tps]: [f64; 2],
+        drifted: &[u32],
+    ) -> &Self {
+        self.line(|run| {
+            run.live.send_replace(LiveSnapshot::default());
+            let reference = Reference {
+                cell: run.reference.take().expect("a reference") as u32,
+                first_tps,
+                again_tps,
+                change: again_tps / first_tps - 1.0,
+                after_s: run.elapsed_s,
+                limit: 0.03,
+                drifted: drifted.to_vec(),
+                at: jiff::Timestamp::now(),
+            };
+            let level = NoticeLevel::Warning;
+            let text = reference.sentence();
+            run.tell(EngineEvent::Notice { level, text });
+            let reference = Box::new(reference);
+            run.tell(EngineEvent::ReferenceMeasured { reference });
+        })
     }
 
     /// One reading of the machine, at this moment of the run; shares from 0 to 1.
@@ -300,6 +340,12 @@ impl Script {
 
     fn skips(&self) {
         self.line(|run| {
+            if let Some(cell) = run.reference.take() {
+                run.live.send_replace(LiveSnapshot::default());
+                let (cell, why) = (cell as u32, "skipped".to_owned());
+                run.tell(EngineEvent::ReferenceLost { cell, why });
+                return;
+            }
             let cell = run.running.expect("a running cell");
             let result = CellResult {
                 status: CellStatus::Skipped,

@@ -2,6 +2,7 @@
 //! done to it; none parses, sorts or reads files.
 
 pub mod colour_bar;
+pub mod elided;
 pub mod heatmap;
 pub mod histogram_bars;
 pub mod list_field;

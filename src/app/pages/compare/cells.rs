@@ -97,14 +97,25 @@ pub(super) struct CellTable {
 
 impl CellTable {
     pub(super) fn new(comparison: &Comparison, choices: &Choices) -> Self {
+        let measure = measure(choices);
+        let runs = 0..comparison.runs().len();
+        // Each figure is worked out once, over the repeats of its cell.
+        let deltas: Vec<Vec<Delta>> = comparison
+            .cells()
+            .iter()
+            .map(|cell| {
+                let deltas = runs.clone();
+                let deltas = deltas.map(|run| comparison.delta(cell, choices.base, run, &measure));
+                deltas.collect()
+            })
+            .collect();
         let mut table = Self {
-            columns: columns(comparison, choices),
+            columns: columns(comparison, choices, &deltas),
             rows: Vec::with_capacity(comparison.cells().len()),
             order: Vec::new(),
-            about_intervals: comparison.about_intervals(&measure(choices)),
+            about_intervals: comparison.about_intervals(&measure),
         };
-        let measure = measure(choices);
-        for cell in comparison.cells() {
+        for (cell, deltas) in comparison.cells().iter().zip(&deltas) {
             let mut cells = Vec::with_capacity(table.columns.len());
             for axis in comparison.shown_axes() {
                 let coordinate = cell.coordinate(axis);
@@ -114,15 +125,14 @@ impl CellTable {
                     even: false,
                 });
             }
-            for run in 0..comparison.runs().len() {
-                let delta = comparison.delta(cell, choices.base, run, &measure);
+            for (run, delta) in deltas.iter().enumerate() {
                 let even = run != choices.base && delta.overlap == Overlap::Overlaps;
                 for column in table
                     .columns
                     .iter()
                     .filter(|column| column.run == Some(run))
                 {
-                    let (text, key) = content(column.kind, &delta, &measure);
+                    let (text, key) = content(column.kind, delta, &measure);
                     let even = even && column.kind == Kind::Delta;
                     cells.push(TableCell { text, key, even });
                 }
@@ -219,7 +229,8 @@ fn content(kind: Kind, delta: &Delta, measure: &Measure) -> (String, Key) {
     }
 }
 
-fn columns(comparison: &Comparison, choices: &Choices) -> Vec<TableColumn> {
+/// `deltas` are of each cell, one a run.
+fn columns(comparison: &Comparison, choices: &Choices, deltas: &[Vec<Delta>]) -> Vec<TableColumn> {
     let axes = comparison.shown_axes().into_iter().map(|axis| {
         let name = axis.dimension().to_string();
         TableColumn {
@@ -246,8 +257,7 @@ fn columns(comparison: &Comparison, choices: &Choices) -> Vec<TableColumn> {
         };
         let unit = choices.layer.unit();
         push(Kind::Figure(run), this.to_string(), unit, 106.0);
-        let figures = comparison.cells().iter();
-        let figures = figures.filter_map(|cell| comparison.figure(cell, run, &measure));
+        let figures = deltas.iter().filter_map(|cell| cell[run].other);
         let reaches = figures.filter_map(|figure| measure.reach_text(&figure));
         let longest = reaches.map(|text| text.chars().count()).max();
         if let Some(longest) = longest {
@@ -257,10 +267,8 @@ fn columns(comparison: &Comparison, choices: &Choices) -> Vec<TableColumn> {
         }
         if run != choices.base {
             push(Kind::Delta, format!("{this} vs {base}"), "%", 94.0);
-            let known = comparison.cells().iter().any(|cell| {
-                let delta = comparison.delta(cell, choices.base, run, &measure);
-                delta.overlap != Overlap::Unknown
-            });
+            let mut deltas = deltas.iter().map(|cell| &cell[run]);
+            let known = deltas.any(|delta| delta.overlap != Overlap::Unknown);
             if known {
                 push(Kind::Verdict, format!("{this} is"), "", 136.0);
             }
@@ -285,9 +293,6 @@ impl Shown {
     ) {
         let mut changed = false;
         ui.horizontal(|ui| {
-            changed |= self.choose_layer(ui, choices);
-            ui.add_space(space::S);
-            theme::caption(ui, self.table.about_intervals);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let copy = Button::new((ICON_CONTENT_COPY.rich_text(), "Copy table"));
                 let copy = ui.add(copy).accessible_name("Copy table");
@@ -297,6 +302,12 @@ impl Shown {
                 {
                     actions.push(CompareAction::CopyText(self.table.copy_text()));
                 }
+                // In what room the button leaves.
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    changed |= self.choose_layer(ui, choices);
+                    ui.add_space(space::S);
+                    theme::caption(ui, self.table.about_intervals);
+                });
             });
         });
         ui.add_space(space::S);

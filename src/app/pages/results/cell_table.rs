@@ -3,11 +3,16 @@
 
 mod draw;
 mod file;
+mod ordering;
 #[cfg(test)]
 mod tests;
 
+use tokio_util::sync::CancellationToken;
+
 pub(super) use self::draw::filter_is_focused;
 use self::file::FileRows;
+use self::ordering::Pending;
+pub use self::ordering::{Ordered, Ordering};
 use crate::board::{Board, CellState, Dimension, Layer};
 
 /// What a column shows, and what rows can be sorted by.
@@ -40,6 +45,13 @@ pub struct Asked {
     count: Option<usize>,
 }
 
+impl Asked {
+    /// The board's own order, and all of it.
+    fn is_nothing(&self) -> bool {
+        self.sort.is_none() && self.filter.trim().is_empty() && self.count.is_none()
+    }
+}
+
 /// What a table shows, prepared from a board; tell it when the board has changed.
 #[derive(Debug, Clone)]
 pub struct CellTable {
@@ -50,6 +62,7 @@ pub struct CellTable {
     choices: Vec<Option<Content>>,
     /// Positions in the board's entries, in the order shown.
     order: Vec<u32>,
+    pending: Pending,
 }
 
 impl CellTable {
@@ -69,9 +82,14 @@ impl CellTable {
             columns: Vec::new(),
             file,
             choices: Vec::new(),
-            order: Vec::new(),
+            order: (0..board.len() as u32).collect(),
+            pending: Pending::default(),
         };
-        table.update(board);
+        if table.asked.is_nothing() {
+            table.update_columns(board);
+        } else {
+            table.asked_anew(board);
+        }
         table
     }
 
@@ -83,11 +101,19 @@ impl CellTable {
     /// Takes a board that has changed, or another wish, and keeps what else was asked.
     pub fn update(&mut self, board: &Board) {
         self.update_columns(board);
-        self.order = self.sorted(board);
-        self.filter(board);
+        self.order = self
+            .ordered(board, &CancellationToken::new())
+            .unwrap_or_default();
+    }
+
+    /// As asked: sorted, filtered and cut. `None` where it was cancelled.
+    fn ordered(&self, board: &Board, cancel: &CancellationToken) -> Option<Vec<u32>> {
+        let mut order = self.sorted(board);
+        self.filter(board, &mut order, cancel);
         if let Some(count) = self.asked.count {
-            self.order.truncate(count);
+            order.truncate(count);
         }
+        (!cancel.is_cancelled()).then_some(order)
     }
 
     /// As [`CellTable::update`], but for the rows, which cannot be drawn then.
@@ -133,7 +159,7 @@ impl CellTable {
             _ => best_first,
         };
         self.asked.sort = Some((content.clone(), ascending));
-        self.update(board);
+        self.asked_anew(board);
     }
 
     /// Cells without a figure stand last, whichever way the others are sorted.
@@ -171,7 +197,7 @@ impl CellTable {
     }
 
     /// Leaves the cells whose row has every word of the filter.
-    fn filter(&mut self, board: &Board) {
+    fn filter(&self, board: &Board, order: &mut Vec<u32>, cancel: &CancellationToken) {
         let words: Vec<String> = self
             .asked
             .filter
@@ -181,14 +207,16 @@ impl CellTable {
         if words.is_empty() {
             return;
         }
-        let mut order = std::mem::take(&mut self.order);
         order.retain(|entry| {
+            if cancel.is_cancelled() {
+                // What is left of the order is not used.
+                return false;
+            }
             let entry = *entry as usize;
             let row = self.line(|column| self.text(column, board, entry));
             let searched = format!("{} {row}", board.label(entry)).to_lowercase();
             words.iter().all(|word| searched.contains(word))
         });
-        self.order = order;
     }
 
     /// Positions in the board's entries, in the order shown.

@@ -1,13 +1,13 @@
 //! The library: one row a run, in aligned columns.
 
-use egui::text::LayoutJob;
 use egui::{
-    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Pos2, Rect, Role,
-    ScrollArea, Sense, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Rect, Role, ScrollArea,
+    Sense, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_REFRESH};
 
 use super::{ResultsAction, ResultsPage, manage};
+use crate::app::widgets::elided;
 use crate::app::{filter_focus, theme};
 use crate::board::Layer;
 use crate::store::library::{RunSummary, date_text, kind_text, origin_text};
@@ -313,20 +313,15 @@ fn texts(ui: &Ui, item: &RunItem, rect: Rect) {
         Some(_) => visuals.warn_fg_color,
         None => weak,
     };
-    let at = |y: f32| pos2(columns.title.left(), y);
-    let width = columns.title.width();
-    cut(ui, at(first), width, &item.title, body.clone(), strong);
-    cut(
-        ui,
-        at(second),
-        width,
-        &item.subtitle,
-        small.clone(),
-        subtitle_color,
-    );
     let painter = ui.painter();
     let right = |x: f32, y: f32, text: &str, font: &FontId, color: Color32| {
-        painter.text(pos2(x, y), Align2::RIGHT_CENTER, text, font.clone(), color);
+        painter.text(pos2(x, y), Align2::RIGHT_CENTER, text, font.clone(), color)
+    };
+    let left = |y: f32, right: f32, text: &str, font: &FontId, color: Color32| {
+        let width = right - columns.title.left();
+        let galley = elided::galley(painter, text, font, color, width, 1);
+        let at = pos2(columns.title.left(), y - galley.size().y / 2.0);
+        painter.galley(at, galley, color);
     };
     right(
         columns.date_right,
@@ -335,7 +330,18 @@ fn texts(ui: &Ui, item: &RunItem, rect: Rect) {
         &body,
         visuals.text_color(),
     );
-    right(columns.date_right, second, &item.time, &small, weak);
+    let time = right(columns.date_right, second, &item.time, &small, weak);
+    left(first, columns.title.right(), &item.title, &body, strong);
+    // A model's name is longer than a kind's, and the time shorter than the day. Without room for
+    // the chip as well, the name alone: runs differ in it more often.
+    let room = time.left() - GAP;
+    let whole = painter.layout_no_wrap(item.subtitle.clone(), small.clone(), subtitle_color);
+    let fits = columns.title.left() + whole.size().x <= room;
+    let subtitle = match item.subtitle.split_once(" · ") {
+        Some((model, _)) if !fits => model,
+        _ => &item.subtitle,
+    };
+    left(second, room, subtitle, &small, subtitle_color);
     right(columns.best_right, first, &item.best, &body, strong);
     let cells_color = if item.summary.unfinished {
         visuals.warn_fg_color
@@ -343,13 +349,4 @@ fn texts(ui: &Ui, item: &RunItem, rect: Rect) {
         weak
     };
     right(columns.best_right, second, &item.cells, &small, cells_color);
-}
-
-/// One line, cut off with an ellipsis where it is too long.
-fn cut(ui: &Ui, left_center: Pos2, width: f32, text: &str, font: FontId, color: Color32) {
-    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(1.0));
-    let galley = ui.painter().layout_job(job);
-    let at = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
-    ui.painter().galley(at, galley, color);
 }

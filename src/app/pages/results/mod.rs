@@ -4,6 +4,7 @@
 //! only reads it. Files are read by whoever carries out the actions, in a thread.
 
 pub mod cell_table;
+mod head;
 mod list;
 mod manage;
 mod opened;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
+use self::cell_table::{Ordered, Ordering};
 use self::list::RunItem;
 use self::opened::OpenedRun;
 use crate::app::command::AppCommand;
@@ -153,6 +155,24 @@ impl ResultsPage {
             && opened.path() == read.csv()
         {
             opened.take(read);
+        }
+    }
+
+    /// Rows of the opened run that are to be sorted or filtered in the background, once.
+    pub fn ordering(&mut self) -> Option<Ordering> {
+        match &mut self.shown {
+            Shown::Run(opened) => opened.ordering(),
+            _ => None,
+        }
+    }
+
+    /// Takes what came of that, if it is of the run that is open and was not cancelled.
+    pub fn set_ordered(&mut self, ordered: Option<Ordered>) {
+        if let Shown::Run(opened) = &mut self.shown
+            && let Some(ordered) = ordered
+            && opened.path() == ordered.csv()
+        {
+            opened.set_ordered(ordered);
         }
     }
 

@@ -1,16 +1,16 @@
 //! An opened run: what it is, its heatmap, its table.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use egui::{
-    Align, Button, Color32, FontId, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea,
-    TextStyle, Ui, vec2,
+    Align, Button, Color32, Frame, Grid, Label, Layout, Margin, RichText, ScrollArea, Ui, vec2,
 };
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_PLAY_ARROW, ICON_WARNING};
 
-use super::cell_table::{self, CellTable};
+use super::cell_table::{self, CellTable, Ordered, Ordering};
 use super::manage::{self, Dialog};
-use super::{ResultsAction, file_name};
+use super::{ResultsAction, file_name, head};
 use crate::app::cell_detail::CellDetail;
 use crate::app::charts::lines::LinesPanel;
 use crate::app::charts::pareto::ParetoPanel;
@@ -76,7 +76,7 @@ pub(super) struct Choices {
 #[derive(Debug)]
 pub(super) struct OpenedRun {
     run: LoadedRun,
-    board: Board,
+    board: Arc<Board>,
     title: String,
     main_facts: Vec<Fact>,
     /// The best figure, and where it was measured.
@@ -123,7 +123,7 @@ impl OpenedRun {
             .collect();
         Self {
             run,
-            board,
+            board: Arc::new(board),
             title,
             main_facts,
             best,
@@ -162,6 +162,15 @@ impl OpenedRun {
             wanted.push(Wanted::Machine { csv });
         }
         wanted
+    }
+
+    /// What is to be done in the background for the table.
+    pub(super) fn ordering(&mut self) -> Option<Ordering> {
+        self.table.ordering(&self.run.path, &self.board)
+    }
+
+    pub(super) fn set_ordered(&mut self, ordered: Ordered) {
+        self.table.set_ordered(ordered);
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -257,7 +266,7 @@ fn centre(
 ) -> Option<Dialog> {
     let asked = title_row(ui, opened, actions);
     ui.add_space(10.0);
-    summary(ui, opened);
+    head::summary(ui, opened.best.as_ref(), &opened.main_facts);
     if let Some(note) = &opened.run.note.note {
         ui.add_space(8.0);
         let colour = palette(ui).text_secondary;
@@ -305,8 +314,13 @@ fn centre(
 
 fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) -> Option<Dialog> {
     let mut asked = None;
+    let (title, path) = (&opened.title, &opened.run.path);
+    let buttons = if opened.run.unfinished { 405.0 } else { 310.0 };
+    let apart = head::needs(ui, title) > ui.available_width() - buttons;
+    if apart {
+        head::names(ui, title, path);
+    }
     ui.horizontal(|ui| {
-        ui.heading(&opened.title);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if opened.run.unfinished {
                 let accent = ui.visuals().selection.bg_fill;
@@ -340,65 +354,16 @@ fn title_row(ui: &mut Ui, opened: &OpenedRun, actions: &mut Vec<ResultsAction>) 
                 actions.push(ResultsAction::Reveal(opened.run.path.clone()));
             }
             asked = manage::buttons(ui, &opened.run.path, &opened.title, &opened.run.note);
-            let name = file_name(&opened.run.path);
-            if ui.available_width() < 90.0 {
-                // A name of which nothing is left tells nothing.
-                return;
-            }
-            ui.add(Label::new(RichText::new(name).weak().small()).truncate());
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                if apart {
+                    head::file(ui, title, path);
+                } else {
+                    head::names(ui, title, path);
+                }
+            });
         });
     });
     asked
-}
-
-/// The best figure, and the facts that tell runs apart.
-fn summary(ui: &mut Ui, opened: &OpenedRun) {
-    if let Some((figure, place)) = &opened.best {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            ui.label(RichText::new(figure).strong().size(26.0));
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 1.0;
-                ui.add_space(3.0);
-                ui.label(RichText::new("tokens/s").strong().small());
-                ui.add(
-                    Label::new(RichText::new(format!("Best, at {place}")).weak().small())
-                        .truncate(),
-                );
-            });
-        });
-        ui.add_space(8.0);
-    }
-    fact_row(ui, &opened.main_facts);
-}
-
-/// Facts side by side, each with its name above its value.
-fn fact_row(ui: &mut Ui, facts: &[Fact]) {
-    const MAX_WIDTH: f32 = 320.0;
-    let body = TextStyle::Body.resolve(ui.style());
-    let small = TextStyle::Small.resolve(ui.style());
-    let most = MAX_WIDTH.min(ui.available_width());
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(28.0, 6.0);
-        for fact in facts {
-            let wide = |text: &str, font: &FontId| {
-                let galley = ui.painter().layout_no_wrap(
-                    text.to_owned(),
-                    font.clone(),
-                    Color32::PLACEHOLDER,
-                );
-                galley.size().x
-            };
-            let width = wide(&fact.value, &body).max(wide(fact.name, &small));
-            let size = vec2(width.ceil().min(most) + 1.0, 34.0);
-            ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
-                ui.set_width(size.x);
-                ui.spacing_mut().item_spacing.y = 1.0;
-                ui.label(RichText::new(fact.name).weak().small());
-                ui.add(Label::new(&fact.value).truncate());
-            });
-        }
-    });
 }
 
 /// What to know before trusting a figure, on a tinted ground.

@@ -1,36 +1,38 @@
 //! How far the run is, its best cell so far, and what can be asked of it.
 
-use egui::{Align, Button, Label, Layout, ProgressBar, RichText, Ui};
+use egui::{Align, Button, Layout, ProgressBar, Ui, vec2};
 use egui_material_icons::icons::{ICON_PAUSE, ICON_PLAY_ARROW, ICON_SKIP_NEXT, ICON_STOP};
 
 use super::RunView;
 use crate::app::command::AppCommand;
 use crate::app::export;
 use crate::app::theme::{self, font, palette, space};
+use crate::app::widgets::elided::elided;
 use crate::board::Layer;
 use crate::engine::event::RunEnd;
 use crate::units::Secs;
 use crate::wording::capitalised;
 
-/// A row that is narrower shows icons alone.
-const WIDE: f32 = 520.0;
+/// A row that is narrower shows icons alone: what is measured now needs the room.
+const WIDE: f32 = 600.0;
+/// Two lines of what is measured now, so that nothing below moves when it needs them.
+const ROW_HEIGHT: f32 = 36.0;
 
 pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     let mut commands = Vec::new();
     let state = &run.state;
-    ui.horizontal(|ui| {
-        let wide = ui.available_width() >= WIDE;
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let missing = "The run has no file yet: it is still being prepared.";
-            commands.extend(export::menu(ui, run.csv.is_none().then_some(missing)));
-            if state.end().is_none() {
-                commands.extend(controls(ui, run, wide));
-            }
-            // What is left of the row.
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let text = RichText::new(title(run)).font(font::strong());
-                ui.add(Label::new(text).truncate());
-            });
+    let wide = ui.available_width() >= WIDE;
+    let row = vec2(ui.available_width(), ROW_HEIGHT);
+    ui.allocate_ui_with_layout(row, Layout::right_to_left(Align::Center), |ui| {
+        let missing = "The run has no file yet: it is still being prepared.";
+        commands.extend(export::menu(ui, run.csv.is_none().then_some(missing)));
+        if state.end().is_none() {
+            commands.extend(controls(ui, run, wide));
+        }
+        // What is left of the row.
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let colour = palette(ui).text;
+            elided(ui, &title(run), &font::strong(), colour, 2);
         });
     });
     let progress = state.progress();

@@ -123,6 +123,8 @@ impl RunView {
         self.prepare_tab();
         let live = self.state.live_snapshot().tokens_per_second;
         self.heat.set_live(live);
+        let again = self.state.reference().map(|cell| (cell, live));
+        self.heat.set_again(again, self.state.board());
         self.update_detail();
     }
 

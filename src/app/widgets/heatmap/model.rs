@@ -129,6 +129,8 @@ pub struct HeatmapModel {
     format: fn(f64) -> String,
     pub(super) grids: Vec<Grid>,
     scale: Option<Scale>,
+    /// A cell that is measured again, with its figure of this moment; its own stays.
+    again: Option<(CellId, Option<f64>)>,
     places: HashMap<CellId, Place>,
 }
 
@@ -193,6 +195,7 @@ impl HeatmapModel {
             format,
             grids,
             scale: None,
+            again: None,
             places,
         };
         model.rescale();
@@ -217,6 +220,17 @@ impl HeatmapModel {
         let at = place.row * grid.columns.len() + place.column;
         grid.cells[at] = Some(cell);
         self.rescale();
+    }
+
+    /// This cell is measured again now, or none is.
+    pub fn set_again(&mut self, again: Option<(CellId, Option<f64>)>) {
+        self.again = again;
+    }
+
+    /// Of a cell that is measured again its figure of this moment as text, blank while there is none.
+    pub(super) fn again(&self, cell: CellId) -> Option<String> {
+        let (_, figure) = self.again.filter(|(id, _)| *id == cell)?;
+        Some(figure.map(self.format).unwrap_or_default())
     }
 
     /// Another cell is the best now, or none is.
@@ -390,6 +404,15 @@ impl HeatmapModel {
 
     /// "decode 32, prompt 8: 425.3 tokens/s".
     pub fn copy_text(&self, cell: &HeatCell, words: &dyn Words) -> String {
-        format!("{}: {}", words.settings(cell.id), self.outcome(cell))
+        let again = match self.again(cell.id) {
+            Some(figure) if !figure.is_empty() => {
+                let figure = format!("{figure} {}", self.unit);
+                format!(", measured again, {} so far", figure.trim_end())
+            }
+            Some(_) => ", measured again".to_owned(),
+            None => String::new(),
+        };
+        let (settings, outcome) = (words.settings(cell.id), self.outcome(cell));
+        format!("{settings}: {outcome}{again}")
     }
 }

@@ -14,6 +14,8 @@ use crate::app::theme::{Palette, Tone, colour_map, font, mix, rounding};
 const CORNER: CornerRadius = CornerRadius::same(rounding::CELL);
 /// Narrower cells show an icon instead of a word.
 const ROOM_FOR_WORDS: f32 = 50.0;
+/// Lower cells show no second figure.
+const ROOM_FOR_TWO: f32 = 40.0;
 
 /// Labels stay at the edge of the view while their cells scroll beneath: where things lie then.
 pub(super) struct Pinned {
@@ -67,7 +69,15 @@ pub(super) fn cell(
     hovered: bool,
 ) {
     let scale = model.scale();
-    let figure = |colour| figure(painter, rect, (model, cell), colour);
+    let now = model.again(cell.id);
+    let has_room = rect.height() >= ROOM_FOR_TWO && rect.width() >= ROOM_FOR_WORDS;
+    let now_shown = now.as_ref().filter(|text| has_room && !text.is_empty());
+    // With a second figure below it.
+    let place = match now_shown {
+        Some(_) => rect.with_max_y(rect.bottom() - 16.0),
+        None => rect,
+    };
+    let figure = |colour| figure(painter, place, (model, cell), colour);
     let outline = |colour, width| {
         painter.rect_stroke(rect, CORNER, Stroke::new(width, colour), StrokeKind::Inside);
     };
@@ -120,6 +130,24 @@ pub(super) fn cell(
             outline(palette.hairline, 1.0);
             figure(palette.text_tertiary);
         }
+    }
+    if now.is_some() {
+        // The lighter line within shows on every fill.
+        outline(palette.surface, 3.5);
+        outline(palette.accent_text, 2.0);
+    }
+    if let Some(text) = now_shown {
+        let galley = painter.layout_no_wrap(
+            text.clone(),
+            font::figures_medium(11.0),
+            palette.accent_text,
+        );
+        let middle = rect.center_bottom() - vec2(0.0, 14.0);
+        let at = Rect::from_center_size(middle, galley.size());
+        let corner = CornerRadius::same(3);
+        let pill = at.expand2(vec2(5.0, 0.0)).intersect(rect.shrink(4.0));
+        painter.rect_filled(pill, corner, palette.surface);
+        painter.galley(at.min, galley, palette.accent_text);
     }
     if hovered {
         outline(palette.text, 1.0);

@@ -39,7 +39,7 @@ impl CellTable {
     ) -> Option<String> {
         let copied = self.bar(ui, board, *selected);
         ui.add_space(space::XS);
-        if self.order.is_empty() && !self.asked.filter.is_empty() {
+        if self.order.is_empty() && !self.asked.filter.is_empty() && !self.is_working() {
             theme::caption(ui, "No cell passes the filter.");
             return copied;
         }
@@ -102,12 +102,14 @@ impl CellTable {
                 copied = Some(self.copy_all(board));
             }
             let cells = board.len();
-            if self.order.len() < cells {
+            if self.is_working() {
+                theme::caption(ui, "Looking through all rows...");
+            } else if self.order.len() < cells {
                 theme::caption(ui, &format!("{} of {cells} cells", self.order.len()));
             }
         });
         if changed {
-            self.update(board);
+            self.asked_anew(board);
         }
         copied
     }

@@ -1,4 +1,6 @@
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use egui::{Role, vec2};
@@ -243,4 +245,78 @@ fn the_bar_sorts_filters_cuts_and_copies() {
     field.type_text("nothing has this");
     harness.run();
     harness.get_by_label("No cell passes the filter.");
+}
+
+/// A file of the Python lab with so many rows.
+fn long_file(folder: &Path, rows: usize) -> (LoadedRun, Arc<Board>) {
+    let mut text = crate::store::row::CLASSIC_COLUMNS.join(",") + "\n";
+    for n in 0..rows {
+        let concurrency = n % 50 + 1;
+        let tps = n + 1;
+        writeln!(text, "1,8,8,{concurrency},{tps}.0,6400,2.5,0").expect("it grows");
+    }
+    let path = folder.join("full_sweep_20261124_012945.csv");
+    std::fs::write(&path, text).expect("a file");
+    let run = library::load(&path).expect("a run");
+    let board = Arc::new(Board::of_run(&run));
+    (run, board)
+}
+
+#[test]
+fn a_long_file_is_ordered_beside_drawing_and_only_as_asked_last() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (run, board) = long_file(folder.path(), ordering::AT_ONCE + 1);
+    let mut table = CellTable::of_run(&board, Asked::default());
+    assert!(
+        table.ordering(&run.path, &board).is_none(),
+        "nothing is asked"
+    );
+    let all = table.order();
+    assert_eq!(all.len(), board.len());
+
+    table.sort_by(&Content::Layer(Layer::Throughput), &board);
+    assert!(table.is_working());
+    assert_eq!(table.order(), all, "shown as before until then");
+    let sorting = table.ordering(&run.path, &board).expect("work");
+    assert!(table.ordering(&run.path, &board).is_none(), "once");
+    table.set_ordered(sorting.run().expect("not cancelled"));
+    assert!(!table.is_working());
+    let best_first: Vec<usize> = all.iter().rev().copied().collect();
+    assert_eq!(table.order(), best_first);
+
+    // A letter is typed, and another before the first was looked for.
+    "1".clone_into(&mut table.asked.filter);
+    table.asked_anew(&board);
+    let first = table.ordering(&run.path, &board).expect("work");
+    "12,345".clone_into(&mut table.asked.filter);
+    table.asked_anew(&board);
+    let second = table.ordering(&run.path, &board).expect("work");
+    assert!(first.run().is_none(), "it was cancelled");
+    assert!(table.is_working());
+    let second = second.run().expect("not cancelled");
+    assert_eq!(second.csv(), run.path);
+    table.set_ordered(second);
+    assert_eq!(table.order(), [12_344]);
+
+    // What was finished but is out of date.
+    table.asked.filter.clear();
+    table.asked_anew(&board);
+    let late = table.ordering(&run.path, &board).expect("work");
+    let late = late.run().expect("not cancelled");
+    "7".clone_into(&mut table.asked.filter);
+    table.asked_anew(&board);
+    assert!(table.ordering(&run.path, &board).is_some());
+    table.set_ordered(late);
+    assert_eq!(table.order(), [12_344]);
+}
+
+#[test]
+fn a_short_file_is_ordered_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (run, board) = long_file(folder.path(), 100);
+    let mut table = CellTable::of_run(&board, Asked::default());
+    "42.0".clone_into(&mut table.asked.filter);
+    table.asked_anew(&board);
+    assert_eq!(table.order(), [41]);
+    assert!(table.ordering(&run.path, &board).is_none());
 }
