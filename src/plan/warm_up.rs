@@ -29,32 +29,3 @@ pub fn tokens_together(plan: &Plan, cell: &Cell) -> Option<u32> {
     // The server decodes one token of all between two lots of prompts. Two more, with the batch full.
     Some((batch.div_ceil(joining) + 2).min(cell.load.max_tokens))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::testing::plan;
-
-    #[test]
-    fn a_batch_is_filled_before_its_first_answer_ends() {
-        let mut plan = plan(std::path::Path::new("results"), 1);
-        plan.workload.warmup_requests = 2;
-        let mut cell = plan.cells[0].clone();
-        let mut tokens = |instances, decode, prompt, concurrency, max_tokens| {
-            cell.point.instances = instances;
-            (cell.point.decode_concurrency, cell.point.prompt_concurrency) = (decode, prompt);
-            (cell.load.concurrency, cell.load.max_tokens) = (concurrency, max_tokens);
-            tokens_together(&plan, &cell)
-        };
-        // Four lots of eight, and two tokens more.
-        assert_eq!(tokens(1, Some(32), Some(8), 64, 128), Some(6));
-        assert_eq!(tokens(1, None, None, 64, 128), Some(6));
-        assert_eq!(tokens(2, Some(32), Some(8), 16, 128), Some(3));
-        assert_eq!(tokens(1, Some(64), Some(2), 64, 128), Some(34));
-        // Never longer than the answers that are measured.
-        assert_eq!(tokens(1, Some(64), Some(2), 64, 20), Some(20));
-        assert_eq!(tokens(1, Some(32), Some(8), 1, 128), None);
-        plan.workload.warmup_requests = 0;
-        assert_eq!(tokens_together(&plan, &plan.cells[0]), None);
-    }
-}

@@ -7,6 +7,7 @@ mod estimate;
 mod order;
 mod quick;
 mod server_flags;
+mod warm_up;
 
 use super::known_flags::KnownFlags;
 use super::known_flags::tests::real;
