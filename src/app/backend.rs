@@ -31,6 +31,7 @@ use crate::python::{self, Interpreter, managed};
 use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model};
 use crate::settings::{Settings, Var};
 use crate::store;
+use crate::store::examples;
 use crate::store::library::{self, LoadedRun, RunSummary};
 use crate::store::note::RunNote;
 use crate::store::recorder::Recorder;
@@ -67,6 +68,8 @@ pub enum Done {
     Attached(AttachedModels),
     /// The runs of the results folder, and why it may hold none.
     Runs(Vec<RunSummary>, Option<String>),
+    /// The runs that came with the app.
+    Examples(Vec<RunSummary>),
     /// Where it was written, or why not.
     Exported(Result<PathBuf, String>),
     Markdown(Result<String, String>),
@@ -358,6 +361,17 @@ impl Backend {
             runs.append(&mut others);
             runs.sort_by_key(|run| std::cmp::Reverse(run.date));
             Done::Runs(runs, problem)
+        });
+    }
+
+    /// The app's examples, kept in `folder`.
+    pub fn list_examples(&self, folder: PathBuf) {
+        self.spawn_blocking(move || {
+            Done::Examples(examples::in_folder(&folder).unwrap_or_else(|error| {
+                // Nobody waits for them, and whatever else needs the folder says what is wrong.
+                tracing::warn!("no examples in {}: {error}", folder.display());
+                Vec::new()
+            }))
         });
     }
 

@@ -209,6 +209,9 @@ impl Lab {
     pub(super) fn list_runs(&self) {
         let others = self.shell.opened.clone();
         self.backend.list_runs(self.results_dir(), others);
+        if let Some(folder) = self.shell.examples_dir() {
+            self.backend.list_examples(folder);
+        }
     }
 
     /// Takes a model's folder into the form.

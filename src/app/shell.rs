@@ -68,6 +68,11 @@ enum Welcoming {
 }
 
 impl Shell {
+    /// Where the runs that come with the app are kept.
+    pub(super) fn examples_dir(&self) -> Option<PathBuf> {
+        Some(self.data.as_ref()?.join("examples"))
+    }
+
     /// Reads what was kept; the last value tells of a file that was not understood.
     pub(super) fn open(
         context: &Context,

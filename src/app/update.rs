@@ -287,6 +287,7 @@ impl Lab {
                 self.results.set_folder_problem(problem);
                 self.results.set_runs(runs);
             }
+            Done::Examples(runs) => self.results.set_examples(runs),
             Done::Compare(done) => self.take_compare(done),
             Done::Exported(outcome) => self.exported(outcome),
             Done::Markdown(outcome) => self.copied(outcome),

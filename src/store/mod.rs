@@ -16,6 +16,7 @@
 
 pub mod cell_files;
 pub mod error;
+pub mod examples;
 pub mod library;
 pub mod machine;
 pub mod machine_file;

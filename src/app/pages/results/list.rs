@@ -1,10 +1,14 @@
 //! The library: one row a run, in aligned columns.
 
+use std::path::Path;
+
 use egui::{
-    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Rect, Role, ScrollArea,
-    Sense, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Button, Color32, FontId, Frame, Layout, Margin, Panel, Rect, RichText, Role,
+    ScrollArea, Sense, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
-use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_REFRESH};
+use egui_material_icons::icons::{
+    ICON_CHEVRON_RIGHT, ICON_FOLDER_OPEN, ICON_KEYBOARD_ARROW_DOWN, ICON_REFRESH,
+};
 
 use super::{ResultsAction, ResultsPage, manage};
 use crate::app::widgets::elided;
@@ -84,6 +88,10 @@ impl RunItem {
         item
     }
 
+    pub(super) fn is_of(&self, path: &Path) -> bool {
+        self.summary.path == path
+    }
+
     pub(super) fn matches(&self, word: &str) -> bool {
         self.haystack.contains(word)
     }
@@ -131,6 +139,12 @@ pub(super) fn show(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<Result
             .frame(Frame::new().inner_margin(Margin::symmetric(SIDE as i8, 8)))
             .show(ui, |ui| manage::undo_strip(ui, &page.trashed, actions));
     }
+    if !page.examples.is_empty() {
+        Panel::bottom("examples")
+            .resizable(false)
+            .frame(Frame::new().inner_margin(Margin::symmetric(0, 6)))
+            .show(ui, |ui| examples(ui, page, actions));
+    }
     let Some(runs) = &page.runs else {
         super::quiet(ui, "Looking for runs...");
         return false;
@@ -165,6 +179,40 @@ pub(super) fn show(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<Result
     );
     actions.extend(clicked.map(ResultsAction::Open));
     filter_changed
+}
+
+/// Folded away where there are runs of one's own, until the user wants it otherwise.
+fn examples(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>) {
+    let open = page.examples_open.unwrap_or_else(|| page.is_empty());
+    let icon = if open {
+        ICON_KEYBOARD_ARROW_DOWN
+    } else {
+        ICON_CHEVRON_RIGHT
+    };
+    Frame::new()
+        .inner_margin(Margin::symmetric(SIDE as i8 - 4, 0))
+        .show(ui, |ui| {
+            let text = RichText::new("Examples").color(ui.visuals().weak_text_color());
+            let fold = Button::new((icon.rich_text(), text)).frame(false);
+            let fold = ui
+                .add(fold)
+                .on_hover_text("Real runs that came with the app")
+                .accessible_name("Examples");
+            if fold.clicked() {
+                page.examples_open = Some(!open);
+            }
+        });
+    if !open {
+        return;
+    }
+    let selected = page.selected();
+    ui.spacing_mut().item_spacing.y = 0.0;
+    for item in &page.examples {
+        let chosen = selected == Some(item.summary.path.as_path());
+        if row(ui, item, chosen) {
+            actions.push(ResultsAction::Open(item.summary.path.clone()));
+        }
+    }
 }
 
 fn header(ui: &mut Ui, page: &mut ResultsPage, actions: &mut Vec<ResultsAction>) -> bool {

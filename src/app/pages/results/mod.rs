@@ -75,6 +75,10 @@ pub struct ResultsPage {
     runs: Option<Vec<RunItem>>,
     /// Positions of the runs that the filter lets through.
     visible: Vec<usize>,
+    /// Runs that came with the app.
+    examples: Vec<RunItem>,
+    /// Whether they are shown, where the user has said so.
+    examples_open: Option<bool>,
     filter: String,
     shown: Shown,
     /// Why the results folder holds nothing, and what to do.
@@ -89,6 +93,11 @@ impl ResultsPage {
     pub fn set_runs(&mut self, runs: Vec<RunSummary>) {
         self.runs = Some(runs.into_iter().map(RunItem::new).collect());
         self.apply_filter();
+    }
+
+    /// Takes the runs that came with the app; they stand under the others.
+    pub fn set_examples(&mut self, runs: Vec<RunSummary>) {
+        self.examples = runs.into_iter().map(RunItem::new).collect();
     }
 
     /// Why the results folder cannot be read; told in place of the list.
@@ -140,7 +149,10 @@ impl ResultsPage {
 
     /// As [`ResultsPage::set_opened`], with the run's board: of a long file it takes a while, and is
     /// made beside its reading.
-    pub fn set_prepared(&mut self, run: LoadedRun, board: Board) {
+    pub fn set_prepared(&mut self, mut run: LoadedRun, board: Board) {
+        // What another machine has left undone cannot be gone on with here.
+        let mut examples = self.examples.iter();
+        run.unfinished &= !examples.any(|example| example.is_of(&run.path));
         // Read again after it grew: what was chosen stays chosen.
         let before = match std::mem::take(&mut self.shown) {
             Shown::Run(opened) if opened.path() == run.path => Some(opened.into_choices()),

@@ -212,6 +212,37 @@ fn an_unfinished_run_offers_to_go_on_and_a_finished_one_does_not() {
 }
 
 #[test]
+fn examples_are_open_where_there_is_nothing_else_and_folded_away_otherwise() {
+    let dir = folder();
+    let kept = tempfile::tempdir().expect("a folder");
+    let examples = crate::store::examples::in_folder(kept.path()).expect("examples");
+    let mut page = ResultsPage::default();
+    page.set_runs(Vec::new());
+    page.set_examples(examples.clone());
+    let mut harness = harness(page, Theme::Light);
+    harness.run();
+    harness.get_by_label_contains("Start one on the Run page");
+    select(&mut harness, "Llama 1B 4-bit, H100");
+    // It was stopped, but on another machine.
+    harness.get_by_label("Reveal");
+    assert!(harness.query_by_label("Resume").is_none());
+    picture(&mut harness, "results_examples_light.png");
+
+    let mut page = listed(dir.path());
+    page.set_examples(examples);
+    harness.state_mut().page = page;
+    // A panel knows its new height a frame later.
+    harness.run_steps(3);
+    assert!(harness.query_by_label_contains(", H100").is_none());
+    harness.get_by_label("Examples").click();
+    harness.run_steps(3);
+    harness.get_by_label_contains("Llama 8B 4-bit, H100");
+    harness.get_by_label("Examples").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label_contains(", H100").is_none());
+}
+
+#[test]
 fn the_filter_leaves_what_matches_every_word() {
     let dir = folder();
     let mut harness = harness(listed(dir.path()), Theme::Dark);
