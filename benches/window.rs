@@ -93,6 +93,8 @@ fn figures(cell: &Cell) -> Figures {
         window_tokens: Some(throughput_tps * 20.0),
         window_completions: Some(110),
         window_capped: false,
+        window_trimmed_s: 0.0,
+        unsteady: None,
         ttft: percentiles(0.02 * load * (1.0 + scattered(n + 1))),
         tpot: percentiles(load / throughput_tps),
         itl: percentiles(load / throughput_tps),

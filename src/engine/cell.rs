@@ -22,6 +22,7 @@ use super::watchdog::{self, Patience};
 use crate::measure;
 use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
+use crate::measure::steady;
 use crate::measure::summary::Asked;
 use crate::measure::verdict::{Context, Thresholds, verdict};
 use crate::plan::grid::duplicate_of;
@@ -101,7 +102,9 @@ impl Runner {
         let begun = Instant::now();
         let outcome = self.load(&spec, &target, &live, patience, token).await;
         result.times.measure_s = begun.elapsed().as_secs_f64();
-        let outcome = outcome?;
+        let mut outcome = outcome?;
+        // Before anything is said of the window: all figures of it are of the same span.
+        steady::trim(&mut outcome);
 
         let dead = match self.guarded(token, self.alive(&target)).await {
             Ok(()) => None,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interval::Interval;
 use super::sample::ErrorClass;
+use super::steady::Unsteady;
 
 /// Percentiles of one latency in seconds. Each is `None` where there are too few samples to
 /// claim it (measurement rule 13); the maximum and the count are always there.
@@ -72,6 +73,12 @@ pub struct Figures {
     pub window_completions: Option<u32>,
     /// The window ended at its cap before it was as long as the rule asks.
     pub window_capped: bool,
+    /// What was cut off it before, in seconds: the rest of a ramp or a drain.
+    #[serde(default)]
+    pub window_trimmed_s: f64,
+    /// Why one rate does not stand for the window.
+    #[serde(default)]
+    pub unsteady: Option<Unsteady>,
     pub ttft: Percentiles,
     pub tpot: Percentiles,
     pub itl: Percentiles,
@@ -137,6 +144,8 @@ pub enum FlagKind {
     Unbalanced,
     /// The window ended at its cap, shorter than the rule asks.
     ShortWindow,
+    /// The rate drifted, stepped or stalled within the window: no one number stands for it.
+    NoSteadyState,
     /// The server cannot batch these requests.
     NotBatched,
     /// Answers ended before `max_tokens`.

@@ -7,6 +7,7 @@ pub mod interval;
 pub mod outcome;
 pub mod sample;
 pub mod stats;
+pub mod steady;
 pub mod summary;
 pub mod verdict;
 pub mod window;

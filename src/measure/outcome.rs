@@ -27,6 +27,8 @@ pub struct LoadOutcome {
     pub samples: Vec<RequestSample>,
     /// `None` in compatible mode, and where no window ever opened.
     pub window: Option<Window>,
+    /// What was cut off the window's ends, in seconds: the rest of a ramp, the begin of a drain.
+    pub trimmed_s: f64,
     /// Time spent on handshakes that had to be repeated, summed over requests, in seconds.
     pub connect_retry_s: f64,
     /// The run was cancelled: its samples are not a measurement.

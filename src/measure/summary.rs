@@ -7,6 +7,7 @@ use super::interval::{self, Interval, Statistic};
 use super::outcome::{LoadOutcome, Window};
 use super::sample::RequestSample;
 use super::stats::percentiles;
+use super::steady;
 use super::window::within;
 
 /// What was asked for: needed to tell what came short of it.
@@ -63,6 +64,8 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         window_completions: in_window.map(|(_, completions)| completions),
         // A window that never opened is as short as one can be.
         window_capped: asked.mode == Mode::Sustained && window.is_none_or(|w| w.capped),
+        window_trimmed_s: outcome.trimmed_s,
+        unsteady: window.and_then(|window| steady::unsteady(samples, &window)),
         ttft: percentiles(answered.iter().filter_map(|s| s.ttft_s())),
         tpot: percentiles(answered.iter().filter_map(|s| s.tpot_s())),
         itl: percentiles(answered.iter().flat_map(|s| gaps_s(s))),
@@ -104,7 +107,9 @@ fn intervals(
         interval::of_latency(&latencies, concurrency, Statistic::Median)
     };
     Intervals {
+        // An interval would be of one rate, and there is none.
         throughput_tps: window
+            .filter(|_| figures.unsteady.is_none())
             .and_then(|window| interval::of_throughput(samples, window, figures.throughput_tps)),
         ttft_p50_s: of_median(&figures.ttft, RequestSample::ttft_s),
         tpot_p50_s: of_median(&figures.tpot, RequestSample::tpot_s),

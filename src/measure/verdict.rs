@@ -68,6 +68,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         slow_connects(figures, &context.thresholds),
         unbalanced(figures, &context.thresholds),
         short_window(figures, context),
+        no_steady_state(figures),
         stopped_early(figures, &context.thresholds),
         context.not_batched.as_ref().map(|why| Flag {
             kind: FlagKind::NotBatched,
@@ -282,6 +283,18 @@ fn short_window(figures: &Figures, context: &Context) -> Option<Flag> {
     })
 }
 
+fn no_steady_state(figures: &Figures) -> Option<Flag> {
+    let unsteady = figures.unsteady?;
+    Some(Flag {
+        kind: FlagKind::NoSteadyState,
+        detail: format!(
+            "no steady state: {}. The figure is a mean of different rates. Look at the plots for \
+             what else the machine did, measure for longer (MLX_WINDOW_MIN_S), or repeat the cell",
+            unsteady.sentence()
+        ),
+    })
+}
+
 fn stopped_early(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
     let share = figures.stopped_early?;
     (share > limits.stopped_early).then(|| Flag {
@@ -303,6 +316,7 @@ mod tests {
     use super::*;
     use crate::measure::figures::Intervals;
     use crate::measure::sample::ErrorClass;
+    use crate::measure::steady::Unsteady;
 
     /// 1,000 requests without anything to complain about.
     fn good() -> Figures {
@@ -327,6 +341,8 @@ mod tests {
             window_tokens: Some(7500.0),
             window_completions: Some(940),
             window_capped: false,
+            window_trimmed_s: 0.0,
+            unsteady: None,
             ttft: fast(0.6),
             tpot: fast(0.02),
             itl: fast(0.02),
@@ -368,7 +384,7 @@ mod tests {
     #[test]
     fn every_flag_has_its_cause() {
         type Change = fn(&mut Figures, &mut Context);
-        let cases: [(FlagKind, Change); 14] = [
+        let cases: [(FlagKind, Change); 15] = [
             (FlagKind::Attached, |_, c| {
                 c.attached = Some("http://127.0.0.1:1234".to_owned());
             }),
@@ -391,6 +407,9 @@ mod tests {
                 f.per_instance = [(0, 501), (1, 499)].into();
             }),
             (FlagKind::ShortWindow, |f, _| f.window_capped = true),
+            (FlagKind::NoSteadyState, |f, _| {
+                f.unsteady = Some(Unsteady::Drift { change: -0.2 });
+            }),
             (FlagKind::NotBatched, |_, c| {
                 c.not_batched = Some("--kv-bits is set".to_owned());
             }),

@@ -166,6 +166,8 @@ pub struct CellRow {
     /// How often the machine was cooled down and the cell measured again.
     pub thermal_repeats: Option<u32>,
     pub cool_down_s: Option<f64>,
+    /// Cut off the window's ends: the rest of a ramp or a drain.
+    pub window_trimmed_s: Option<f64>,
 }
 
 impl CellRow {
@@ -226,6 +228,7 @@ impl CellRow {
         self.window_tokens = f.window_tokens.and_then(|v| rounded(v, 3));
         self.window_completions = f.window_completions;
         self.window_capped = f.window_s.map(|_| f.window_capped);
+        self.window_trimmed_s = f.window_s.and_then(|_| rounded(f.window_trimmed_s, 3));
         self.set_latencies(f);
         self.set_intervals(&f.intervals);
         self.connect_retries = Some(f.connect_retries);

@@ -112,6 +112,8 @@ pub(crate) fn figures() -> Figures {
         window_tokens: Some(7_097.464_2),
         window_completions: Some(110),
         window_capped: false,
+        window_trimmed_s: 0.0,
+        unsteady: None,
         ttft: percentiles(0.123_456_789),
         tpot: percentiles(0.001),
         itl: percentiles(0.002),

@@ -33,6 +33,11 @@ pub const TESTS: &[Test] = &[
         silent_server,
     ),
     (
+        "a_server_that_pauses_has_no_steady_state",
+        Needs::Nothing,
+        pausing_server,
+    ),
+    (
         "a_dead_generation_thread_shows_its_last_error",
         Needs::Nothing,
         dead_thread,
@@ -176,6 +181,47 @@ fn silent_server(lab: &Lab) -> Result<(), Failed> {
         ttft_s > f64::from(WATCHDOG_S) + 1.0,
         "{ttft_s} s: this machine needs a longer prompt for the test to show anything"
     );
+    Ok(())
+}
+
+/// The first cell runs in peace; in the second the server stands still for three seconds.
+fn pausing_server(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let mut watched = Watched::start(home.command([
+        "--events",
+        "sweep",
+        "custom",
+        "--axis",
+        "concurrency=2,4",
+        "MLX_MAX_TOKENS=32",
+        "MLX_WINDOW_MIN_S=12",
+        "MLX_WINDOW_MAX_S=14",
+        "MLX_ORDER=nested",
+    ]))?;
+    let ready = watched.wait_for("server_ready")?;
+    let pid = ready["pid"].as_i64().ok_or("no pid")?;
+    let pid = Pid::from_raw(pid as i32).ok_or("no pid")?;
+    let in_peace = watched.wait_for("cell_finished")?;
+    let stalled = |event: &serde_json::Value| {
+        let flags = event["result"]["flags"].to_string();
+        flags.contains("no_steady_state") && flags.contains("hardly a token")
+    };
+    ensure!(!stalled(&in_peace), "{in_peace}");
+    watched.wait_for("cell_started")?;
+    // One a second: the window is open after two, and this is in its first half.
+    let seconds = |n: u32| (0..n).try_for_each(|_| watched.wait_for("machine").map(|_| ()));
+    seconds(6)?;
+    kill_process(pid, Signal::STOP)?;
+    seconds(3)?;
+    kill_process(pid, Signal::CONT)?;
+    let paused = watched.wait_for("cell_finished")?;
+    ensure!(stalled(&paused), "{paused}");
+    ensure!(paused["result"]["status"] == "ok", "{paused}");
+    watched.wait_for("run_finished")?;
+    let status = watched.child.wait()?;
+    ensure!(status.success(), "{status}");
+    let rows = home.csv()?;
+    ensure!(rows[1]["throughput_low_tps"].is_empty(), "{rows:?}");
     Ok(())
 }
 

@@ -105,6 +105,10 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         ("From prompt cache", count(row.cached_tokens)),
         ("Measured for", secs(measured.then_some(row.elapsed_s))),
         ("Window", secs(row.window_s)),
+        (
+            "Cut off before",
+            secs(row.window_trimmed_s.filter(|s| *s > 0.0)),
+        ),
         ("CPU", row.cpu_mean_pct.map(|pct| format!("{pct:.0} %"))),
         (
             "GPU power",

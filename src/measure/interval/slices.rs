@@ -37,15 +37,20 @@ pub fn of_throughput(
     window: &Window,
     throughput_tps: f64,
 ) -> Option<Interval> {
-    let length_s = window.length_s();
-    let slices = slice_count(samples, window)?;
-    let per_slice = tokens(samples, window, slices);
-    let slice_s = length_s / slices as f64;
-    let rates: Vec<f64> = per_slice.iter().map(|tokens| tokens / slice_s).collect();
+    let rates = slice_rates(samples, window)?;
     let found = of_slices(&rates)?;
     // Which side of an edge an arrival falls on parts the two by a step at most.
     let apart = throughput_tps - mean(&rates)?;
     Interval::new(found.low + apart, found.high + apart)
+}
+
+/// Tokens per second in each of twenty equal slices of the window, or in ten; `None` where arrivals
+/// are too far apart for those.
+pub fn slice_rates(samples: &[RequestSample], window: &Window) -> Option<Vec<f64>> {
+    let slices = slice_count(samples, window)?;
+    let slice_s = window.length_s() / slices as f64;
+    let per_slice = tokens(samples, window, slices).into_iter();
+    Some(per_slice.map(|tokens| tokens / slice_s).collect())
 }
 
 /// Of the mean of slices that follow each other in time.
