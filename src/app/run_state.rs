@@ -65,14 +65,6 @@ impl Progress {
     }
 }
 
-/// The best valid cell so far.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BestSoFar {
-    /// Position in the plan's cells.
-    pub cell: usize,
-    pub throughput_tps: f64,
-}
-
 /// One server of the run, as last heard of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerState {
@@ -110,7 +102,6 @@ pub struct RunState {
     total: u32,
     /// Time left, and when on the run's clock that was said.
     left: Option<(f64, f64)>,
-    best: Option<BestSoFar>,
     notices: Vec<Notice>,
     servers: BTreeMap<u32, ServerState>,
     balancer_command: Option<Vec<String>>,
@@ -135,7 +126,6 @@ impl RunState {
         let mut done = HashMap::new();
         for row in rows {
             if let Some(&position) = state.positions.get(&row.cell) {
-                state.consider(position, &row);
                 done.insert(position, Arc::new(row));
             }
         }
@@ -318,7 +308,6 @@ impl RunState {
         };
         let row = Arc::new(CellRow::new(result, &plan));
         let state = CellState::of_row(&row);
-        self.consider(position, &row);
         self.tell_of(result, state, now);
         self.board.set(position, state, Some(row));
         self.hold(position, result);
@@ -340,17 +329,6 @@ impl RunState {
             self.live = LiveSnapshot::default();
         }
         self.revision += 1;
-    }
-
-    fn consider(&mut self, position: usize, row: &CellRow) {
-        let tps = row.throughput_tps;
-        let better = self.best.as_ref().is_none_or(|b| tps > b.throughput_tps);
-        if row.is_valid() && tps > 0.0 && better {
-            self.best = Some(BestSoFar {
-                cell: position,
-                throughput_tps: tps,
-            });
-        }
     }
 
     /// Keeps the whole result, within the bound on requests.

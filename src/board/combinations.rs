@@ -43,13 +43,13 @@ impl Combinations {
         }
     }
 
-    fn members(&self, combination: usize) -> &[u32] {
+    pub fn members(&self, combination: usize) -> &[u32] {
         let from = combination.checked_sub(1).map_or(0, |c| self.ends[c]);
         &self.members[from as usize..self.ends[combination] as usize]
     }
 
     /// The members of each, in order of appearance.
-    pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u32]> + Clone {
         (0..self.ends.len()).map(|combination| self.members(combination))
     }
 
@@ -57,6 +57,11 @@ impl Combinations {
     pub fn members_of(&self, cell: usize) -> &[u32] {
         let combination = self.of.get(cell);
         combination.map_or(&[], |combination| self.members(*combination as usize))
+    }
+
+    /// Which combination a cell is of, in order of appearance.
+    pub fn number_of(&self, cell: usize) -> Option<u32> {
+        self.of.get(cell).copied()
     }
 
     /// Where a cell stands on each dimension but the repeat.

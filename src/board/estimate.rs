@@ -109,7 +109,7 @@ impl Board {
 }
 
 /// Of boards with more cells, those that were measured once have no interval here.
-const MOST_BOUNDS: usize = 20_000;
+pub(super) const MOST_BOUNDS: usize = 20_000;
 
 #[cfg(test)]
 mod tests {

@@ -102,7 +102,7 @@ impl Board {
         let size = view.columns.len() * view.rows.len();
         let mut groups: BTreeMap<Vec<u32>, Vec<Option<GridCell>>> = BTreeMap::new();
         let mut key = Vec::new();
-        for (number, members) in self.combinations.iter().enumerate() {
+        for members in self.combinations.iter() {
             let Some(&first) = members.first() else {
                 continue;
             };
@@ -119,7 +119,7 @@ impl Board {
                 place(y) * view.columns.len() + place(x)
             };
             let mut put = |position: usize, members: &[u32]| {
-                let cell = self.grid_cell(number, members, &figures);
+                let cell = self.grid_cell(members, &figures);
                 if let (Some(value), CellState::Done) = (cell.value, cell.state) {
                     let (low, high) = view.range.unwrap_or((value, value));
                     view.range = Some((low.min(value), high.max(value)));
@@ -163,7 +163,7 @@ impl Board {
         members.filter(move |member| self.states[*member].rank() == state.rank())
     }
 
-    fn grid_cell(&self, combination: usize, members: &[u32], figures: &Figures) -> GridCell {
+    fn grid_cell(&self, members: &[u32], figures: &Figures) -> GridCell {
         let rank = |member: &u32| self.states[*member as usize].rank();
         let entry = members.iter().copied().min_by_key(rank).unwrap_or_default() as usize;
         let state = self.states[entry];
@@ -174,9 +174,7 @@ impl Board {
                 mean(alike.filter_map(|member| figures.get(member)))
             }
         };
-        let best = self
-            .best
-            .is_some_and(|(best, _)| best == combination && state == CellState::Done);
+        let best = self.is_best(entry);
         GridCell {
             entry,
             state,

@@ -6,6 +6,7 @@
 //! LoadedRun (rows, plan if any) ──▶ Board::of_run  ──┴▶ entries ──▶ grid(x, y, layer) ──▶ GridView
 //! ```
 
+mod best;
 mod combinations;
 mod coordinate;
 mod entry;
@@ -24,6 +25,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use best::Best;
 use combinations::Combinations;
 pub use coordinate::{Coordinate, Dimension};
 pub use entry::{CellState, Entry, Why};
@@ -36,6 +38,7 @@ pub use lines::{LinePoint, LinesView, RunLine};
 pub use pareto::{ParetoPoint, ParetoView};
 pub use rows::EntryRows;
 
+use crate::measure::best::Ranking;
 use crate::plan::{Axis, Cell};
 use crate::store::library::{LoadedRun, Rows};
 use crate::store::row::CellRow;
@@ -54,15 +57,6 @@ impl DimensionValues {
     }
 }
 
-/// The combination with the most tokens per second among the valid ones.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Best {
-    /// Position in [`Board::entries`]; of several repeats, the fastest.
-    pub entry: usize,
-    /// Averaged over the valid repeats, in tokens per second.
-    pub throughput_tps: f64,
-}
-
 /// All cells of a run. Of a long file it holds twenty-odd bytes a cell: what a cell was measured to
 /// be, but for its throughput, is read from the file's text when it is asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,7 +70,8 @@ pub struct Board {
     throughput: Figures,
     rows: EntryRows,
     layers: Vec<Layer>,
-    best: Option<(usize, Best)>,
+    /// Each combination by the entry of its fastest repeat.
+    best: Option<Ranking<usize>>,
 }
 
 impl Board {
@@ -225,40 +220,6 @@ impl Board {
         self.best = self.find_best();
     }
 
-    fn find_best(&self) -> Option<(usize, Best)> {
-        let mut best: Option<(usize, Best)> = None;
-        let tps = |member: u32| self.throughput.get(member as usize);
-        for (number, members) in self.combinations.iter().enumerate() {
-            let valid = || {
-                let members = members.iter().copied();
-                members.filter(|&member| self.states[member as usize] == CellState::Done)
-            };
-            let Some(mean) = mean(valid().filter_map(tps)) else {
-                continue;
-            };
-            if mean <= 0.0 || best.is_some_and(|(_, best)| best.throughput_tps >= mean) {
-                continue;
-            }
-            let fastest = valid().max_by(|&a, &b| {
-                tps(a)
-                    .partial_cmp(&tps(b))
-                    .unwrap_or(std::cmp::Ordering::Equal)
-            });
-            if let Some(entry) = fastest {
-                let entry = entry as usize;
-                let throughput_tps = mean;
-                best = Some((
-                    number,
-                    Best {
-                        entry,
-                        throughput_tps,
-                    },
-                ));
-            }
-        }
-        best
-    }
-
     /// In the plan's order, or the file's.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         (0..self.len()).map(|position| Entry::at(self, position))
@@ -373,10 +334,6 @@ impl Board {
             .iter()
             .enumerate()
             .find(|(_, values)| values.dimension == *dimension)
-    }
-
-    pub fn best(&self) -> Option<Best> {
-        self.best.map(|(_, best)| best)
     }
 
     /// All repeats of an entry's combination, itself among them.

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::engine::event::CellResult;
+use crate::measure::best::Ranking;
 use crate::measure::figures::Figures;
 use crate::plan::{Cell, RunKind};
 use crate::units::Secs;
@@ -35,13 +36,38 @@ pub fn check_line(kind: RunKind, result: &CellResult) -> Option<String> {
     })
 }
 
-/// `best instances=2 decode_concurrency=32 ... throughput_tps=425.3`
-pub fn best_line(cell: &Cell, tps: f64) -> String {
-    format!("best {cell} throughput_tps={tps:.1}")
+/// `best instances=2 decode_concurrency=32 ... throughput_tps=425.3`, the mean over its repeats.
+/// Below it, what it is tied with, if anything.
+pub fn best_lines(ranking: &Ranking<Vec<Cell>>) -> Option<String> {
+    let (cell, tps) = (ranking.best.first()?, ranking.repeats.mean);
+    let mut lines = format!("best {cell} throughput_tps={tps:.1}");
+    let name = |cells: &Vec<Cell>| cells.first().map(ToString::to_string).unwrap_or_default();
+    if let Some(ties) = ranking.tied_with(name) {
+        lines.push('\n');
+        lines.push_str(&ties);
+    }
+    Some(lines)
 }
 
-/// A table for people: one line a cell, numbers right-aligned, the best one starred.
-pub fn table(results: &[CellResult], best: Option<&Cell>) -> String {
+/// What keeps the best from being sure, for people.
+pub fn doubt(ranking: &Ranking<Vec<Cell>>) -> Option<String> {
+    let others = match ranking.undecided {
+        0 => return None,
+        1 => "the other".to_owned(),
+        n => format!("{n} others"),
+    };
+    Some(match ranking.interval {
+        None => format!(
+            "best is the largest figure ({}); whether it differs from {others} is not shown",
+            ranking.basis().unwrap_or_default()
+        ),
+        Some(_) => format!("whether best differs from {others} is not shown: no interval there"),
+    })
+}
+
+/// A table for people: one line a cell, numbers right-aligned, the repeats of the best combination
+/// starred.
+pub fn table(results: &[CellResult], best: &[Cell]) -> String {
     let header = [
         "instances",
         "decode",
@@ -60,7 +86,7 @@ pub fn table(results: &[CellResult], best: Option<&Cell>) -> String {
         let point = &result.cell.point;
         let figures = result.figures.as_ref();
         let figure = |of: fn(&Figures) -> String| figures.map_or_else(|| "-".to_owned(), of);
-        let starred = best == Some(&result.cell);
+        let starred = best.contains(&result.cell);
         rows.push(vec![
             point.instances.to_string(),
             shown(point.decode_concurrency),
@@ -107,6 +133,73 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::interval::Interval;
+    use crate::session::cells::Earlier;
+    use crate::store::testing;
+
+    fn results(measured: &[(u32, f64, Option<Interval>)]) -> Vec<CellResult> {
+        let result = |(index, (concurrency, tps, within)): (u32, &(u32, f64, Option<Interval>))| {
+            let mut result = testing::result(&testing::cell(index, Some(8), *concurrency));
+            result.cell.repeat = index + 1;
+            if let Some(figures) = &mut result.figures {
+                figures.throughput_tps = *tps;
+                figures.intervals.throughput_tps = *within;
+            }
+            result
+        };
+        (0..).zip(measured).map(result).collect()
+    }
+
+    fn ranking(results: &[CellResult]) -> Ranking<Vec<Cell>> {
+        Earlier::default().ranking(results).expect("a best")
+    }
+
+    #[test]
+    fn the_best_is_a_mean_on_one_line_and_its_ties_are_on_the_next() {
+        let all = [
+            (1, 120.0),
+            (2, 101.0),
+            (1, 80.0),
+            (2, 100.0),
+            (1, 82.0),
+            (2, 99.0),
+            (4, 50.0),
+            (4, 51.0),
+        ];
+        let results = results(&all.map(|(concurrency, tps)| (concurrency, tps, None)));
+        let ranking = ranking(&results);
+        let settings = "instances=2 decode_concurrency=8 prompt_concurrency=4";
+        let flag = "--prefill-step-size=512";
+        assert_eq!(
+            best_lines(&ranking).expect("lines"),
+            format!(
+                "best {settings} concurrency=2 {flag} throughput_tps=100.0\n\
+                 tied with 1 other within the 95 % interval: {settings} concurrency=1 {flag}"
+            )
+        );
+        assert_eq!(doubt(&ranking), None);
+        let table = table(&results, &ranking.best);
+        let starred: Vec<bool> = table.lines().map(|line| line.ends_with(" *")).collect();
+        assert_eq!(starred.iter().filter(|starred| **starred).count(), 3);
+        assert!(
+            starred[2] && !starred[1],
+            "the repeats of the best: {table}"
+        );
+    }
+
+    #[test]
+    fn a_best_that_stands_alone_has_one_line_and_what_is_unknown_is_said() {
+        let sure = |tps| Interval::new(tps - 1.0, tps + 1.0);
+        let apart = results(&[(1, 100.0, sure(100.0)), (2, 90.0, sure(90.0))]);
+        let apart = ranking(&apart);
+        let lines = best_lines(&apart).expect("a line");
+        assert!(lines.ends_with("concurrency=1 --prefill-step-size=512 throughput_tps=100.0"));
+        assert_eq!(doubt(&apart), None);
+        let unsure = ranking(&results(&[(1, 100.0, None), (2, 90.0, sure(90.0))]));
+        assert!(!best_lines(&unsure).expect("a line").contains('\n'));
+        let doubt = doubt(&unsure).expect("a doubt");
+        assert!(doubt.contains("one repeat, no interval"), "{doubt}");
+    }
 
     #[test]
     fn columns_line_up() {

@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::engine::event::{CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel};
+use crate::engine::event::{CellResult, EngineEvent, LiveSnapshot, NoticeLevel};
+use crate::measure::best::{Measured, rank_measured};
+use crate::plan::{LoadPoint, ServerPoint};
 use crate::units::{Secs, TokensPerSec};
 
 /// Folds events into progress.
 pub struct Progress {
     /// `None` where standard error is no terminal.
     bar: Option<ProgressBar>,
-    best: Option<f64>,
+    /// Every valid cell.
+    measured: Vec<Measured<(ServerPoint, LoadPoint)>>,
+    /// Tokens per second of the best combination over its repeats.
+    best_tps: Option<f64>,
     left_s: Option<f64>,
     /// A reference cell is measured, not a cell of the run.
     again: bool,
@@ -29,7 +34,8 @@ impl Progress {
         });
         Self {
             bar,
-            best: None,
+            measured: Vec::new(),
+            best_tps: None,
             left_s: None,
             again: false,
         }
@@ -120,11 +126,19 @@ impl Progress {
     }
 
     fn finished(&mut self, result: &CellResult) {
-        if result.status == CellStatus::Ok {
-            self.best = match (self.best, result.throughput_tps()) {
-                (Some(best), Some(tps)) => Some(best.max(tps)),
-                (best, tps) => best.or(tps),
-            };
+        if let Some(Measured {
+            combination: (point, load),
+            throughput_tps,
+            within,
+        }) = result.measurement()
+        {
+            self.measured.push(Measured {
+                combination: (point.clone(), load.clone()),
+                throughput_tps,
+                within,
+            });
+            let ranking = rank_measured(&self.measured);
+            self.best_tps = ranking.map(|ranking| ranking.repeats.mean);
         }
         if let Some(error) = &result.error {
             self.say(&format!("error {}: {error}", result.cell));
@@ -143,7 +157,7 @@ impl Progress {
             if let Some(left_s) = self.left_s {
                 let _ = write!(message, "{} left, ", Secs(left_s));
             }
-            if let Some(best) = self.best {
+            if let Some(best) = self.best_tps {
                 let _ = write!(message, "best {}, ", TokensPerSec(best));
             }
             bar.set_message(message + what);
@@ -188,7 +202,7 @@ fn line(result: &CellResult, done: u32, total: u32, elapsed_s: f64, left_s: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Balancer, Cell, LoadPoint, ServerPoint};
+    use crate::plan::{Balancer, Cell};
 
     #[test]
     fn the_line_of_a_pipe_is_the_python_labs_with_the_time_left_behind() {

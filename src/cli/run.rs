@@ -74,12 +74,15 @@ pub async fn run(
                 show!("{line}");
             }
         } else {
-            let best = earlier.best(outcome.best.as_ref());
-            let best_cell = best.as_ref().map(|(cell, _)| cell);
-            let table = figures::table(&outcome.results, best_cell);
+            let ranking = earlier.ranking(&outcome.results);
+            let best = ranking.as_ref().map_or(&[][..], |ranking| &ranking.best);
+            let table = figures::table(&outcome.results, best);
             show!("{}", table.trim_end());
-            if let Some((cell, tps)) = &best {
-                show!("{}", figures::best_line(cell, *tps));
+            if let Some(lines) = ranking.as_ref().and_then(figures::best_lines) {
+                show!("{lines}");
+            }
+            if let Some(doubt) = ranking.as_ref().and_then(figures::doubt) {
+                say!("{doubt}");
             }
             if earlier.done > 0 {
                 say!(

@@ -11,7 +11,6 @@ use super::progress::Progress;
 #[derive(Debug)]
 pub struct Outcome {
     pub end: RunEnd,
-    pub best: Option<CellResult>,
     pub times: RunTimes,
     pub results: Vec<CellResult>,
 }
@@ -38,9 +37,7 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
                 progress.apply(&event);
                 match event {
                     EngineEvent::CellFinished { result, .. } => results.push(*result),
-                    EngineEvent::RunFinished { end, best, times } => {
-                        finished = Some((end, best.map(|best| *best), times));
-                    }
+                    EngineEvent::RunFinished { end, times, .. } => finished = Some((end, times)),
                     _ => {}
                 }
             }
@@ -56,11 +53,10 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
         }
     }
     tokio::task::block_in_place(|| handle.join());
-    let (end, best, times) =
+    let (end, times) =
         finished.ok_or_else(|| anyhow::anyhow!("the engine ended without a result"))?;
     Ok(Outcome {
         end,
-        best,
         times,
         results,
     })

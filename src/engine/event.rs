@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::best::Measured;
 use crate::measure::figures::{Figures, Flag, FlagKind};
 use crate::measure::sample::RequestSample;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::thermal::CellThermal;
-use crate::plan::{Balancer, Cell, Plan};
+use crate::plan::{Balancer, Cell, LoadPoint, Plan, ServerPoint};
 use crate::units::Secs;
 
 /// How a cell ended.
@@ -104,6 +105,17 @@ impl CellResult {
     /// The figure that cells are ranked by; `None` where nothing was measured.
     pub fn throughput_tps(&self) -> Option<f64> {
         self.figures.as_ref().map(|figures| figures.throughput_tps)
+    }
+
+    /// What ranks its combination; `None` unless it is valid.
+    pub fn measurement(&self) -> Option<Measured<(&ServerPoint, &LoadPoint)>> {
+        let figures = self.figures.as_ref();
+        let figures = figures.filter(|_| self.status == CellStatus::Ok)?;
+        (figures.throughput_tps > 0.0).then(|| Measured {
+            combination: self.cell.combination(),
+            throughput_tps: figures.throughput_tps,
+            within: figures.intervals.throughput_tps,
+        })
     }
 }
 
@@ -226,7 +238,8 @@ pub enum EngineEvent {
     Machine(Box<MachineSample>),
     RunFinished {
         end: RunEnd,
-        /// The best valid cell.
+        /// The fastest valid repeat of the best combination, which ranks by the mean of its
+        /// repeats.
         best: Option<Box<CellResult>>,
         times: RunTimes,
     },

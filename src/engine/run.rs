@@ -26,6 +26,7 @@ use super::server::pool::{Environment, Pool};
 use super::server::process::all_gone;
 use super::source::CellSource;
 use super::thermal::Gate;
+use crate::measure::best::rank_measured;
 use crate::monitor::sample::{MachineSample, PowerReading};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
@@ -394,16 +395,40 @@ fn measured(result: &CellResult) -> bool {
     result.figures.is_some()
 }
 
-/// The valid cell with the most tokens per second.
+/// The fastest valid repeat of the combination with the most tokens per second over its repeats.
 pub fn best(results: &[CellResult]) -> Option<&CellResult> {
-    let tps = |result: &CellResult| result.figures.as_ref().map(|f| f.throughput_tps);
-    results
+    let (valid, measured): (Vec<&CellResult>, Vec<_>) = results
         .iter()
-        .filter(|result| result.status == CellStatus::Ok)
-        .filter(|result| tps(result).is_some_and(|tps| tps > 0.0))
-        .max_by(|a, b| {
-            tps(a)
-                .partial_cmp(&tps(b))
-                .unwrap_or(std::cmp::Ordering::Equal)
-        })
+        .filter_map(|result| Some((result, result.measurement()?)))
+        .unzip();
+    let ranking = rank_measured(&measured)?;
+    valid.get(*ranking.best.first()?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing;
+
+    #[test]
+    fn the_best_is_of_the_highest_mean_and_not_the_fastest_of_all() {
+        let repeats = [(8, 120.0), (4, 99.0), (8, 70.0), (4, 101.0)];
+        let mut results: Vec<CellResult> = (0..)
+            .zip(repeats)
+            .map(|(index, (concurrency, tps))| {
+                let mut result = testing::result(&testing::cell(index, Some(8), concurrency));
+                result.cell.repeat = 1 + index / 2;
+                if let Some(figures) = &mut result.figures {
+                    figures.throughput_tps = tps;
+                }
+                result
+            })
+            .collect();
+        let cell = |results: &[CellResult]| best(results).map(|result| result.cell.index);
+        assert_eq!(cell(&results), Some(3));
+        // An invalid repeat is none.
+        results[2].status = CellStatus::Invalid;
+        assert_eq!(cell(&results), Some(0));
+        assert_eq!(cell(&[]), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! From requests to figures, without I/O: samples, windows, statistics and what makes a figure
 //! invalid.
 
+pub mod best;
 pub mod figures;
 pub mod histogram;
 pub mod interval;

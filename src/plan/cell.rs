@@ -53,6 +53,13 @@ pub struct Cell {
     pub repeat: u32,
 }
 
+impl Cell {
+    /// What its repeats have in common, and other cells of a plan do not.
+    pub const fn combination(&self) -> (&ServerPoint, &LoadPoint) {
+        (&self.point, &self.load)
+    }
+}
+
 /// `instances=1 decode_concurrency=8 prompt_concurrency=2 concurrency=4`, then what else is swept.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

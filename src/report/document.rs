@@ -176,7 +176,7 @@ impl<'a> Document<'a> {
         let estimate = self.best_estimate();
         let interval = estimate.and_then(|estimate| estimate.interval);
         let figure = Layer::Throughput.with_interval(best.throughput_tps, interval);
-        Some(format!("{figure} at {}", self.board.label(best.entry)))
+        Some(format!("{figure} at {}", self.board.best_place()?))
     }
 
     /// The best combination's throughput over its repeats.

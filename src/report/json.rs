@@ -34,12 +34,16 @@ pub fn document(document: &Document<'_>) -> Result<Vec<u8>, ReportError> {
     let best = document.board.best().map(|best| {
         let estimate = document.best_estimate();
         let interval = estimate.and_then(|estimate| estimate.interval);
+        let label = |entry: &usize| document.board.combination_label(*entry);
+        let ties = document.board.ranking().map(|ranking| &ranking.ties);
+        let ties: Vec<String> = ties.into_iter().flatten().map(label).collect();
         json!({
             "throughput_low_tps": interval.map(|interval| interval.low),
             "throughput_high_tps": interval.map(|interval| interval.high),
             "repeats": estimate.map(|estimate| estimate.repeats),
             "throughput_tps": best.throughput_tps,
-            "at": document.board.label(best.entry),
+            "at": label(&best.entry),
+            "tied_with": ties,
         })
     });
     let whole = json!({

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::document::Document;
 use super::escape;
 use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
+use crate::wording::capitalised;
 
 const FIGURES: [Layer; 6] = [
     Layer::Throughput,
@@ -15,7 +16,7 @@ const FIGURES: [Layer; 6] = [
     Layer::Errors,
 ];
 
-/// What varies, then the figures that were measured; the best row in bold. Above it what was
+/// What varies, then the figures that were measured; the rows of the best combination in bold. Above it what was
 /// measured, below it where and with what.
 pub fn table(document: &Document<'_>) -> String {
     let board = &document.board;
@@ -44,7 +45,6 @@ pub fn table(document: &Document<'_>) -> String {
     }));
     line(&mut text, &head);
     line(&mut text, &vec!["---:".to_owned(); head.len()]);
-    let best = board.best().map(|best| best.entry);
     for (position, entry) in board.entries().enumerate() {
         if !entry.has_row() {
             continue;
@@ -55,7 +55,7 @@ pub fn table(document: &Document<'_>) -> String {
             .map(|value| value.map(ToString::to_string).unwrap_or_default())
             .collect();
         cells.extend(layers.iter().map(|layer| figure(&entry, *layer)));
-        let bold = best == Some(position);
+        let bold = board.is_best(position);
         let cells: Vec<String> = cells
             .iter()
             .map(|cell| escape::markdown(cell))
@@ -68,6 +68,12 @@ pub fn table(document: &Document<'_>) -> String {
             })
             .collect();
         line(&mut text, &cells);
+    }
+    if let Some(best) = document.best() {
+        let _ = writeln!(text, "\n{}", escape::markdown(&format!("Best: {best}")));
+    }
+    if let Some(ties) = board.tied_with() {
+        let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(&ties)));
     }
     if let Some(about) = document.about_intervals() {
         let _ = writeln!(text, "\n{}", escape::markdown(&about));

@@ -1,8 +1,11 @@
 //! The cells that a run goes through: all of a plan, or those that an earlier start left.
 
 use super::refining::Refining;
+use crate::board::Layer;
 use crate::engine::event::CellResult;
 use crate::engine::source::{CellSource, Grid};
+use crate::measure::best::{Measured, Ranking, rank_measured};
+use crate::measure::interval::Interval;
 use crate::plan::{Cell, Plan, RunKind};
 use crate::store::resume::Resumed;
 
@@ -32,25 +35,46 @@ pub struct Earlier {
     pub done: u32,
     /// The valid ones, with their tokens per second.
     pub valid: Vec<(Cell, f64)>,
+    /// Of each valid one, the interval of its figure within its window.
+    intervals: Vec<Option<Interval>>,
 }
 
 impl Earlier {
     pub fn of(resumed: &Resumed) -> Self {
         let valid = resumed.rows.iter().filter(|row| row.is_valid());
         let cell = |index| resumed.plan.cells.iter().find(|cell| cell.index == index);
+        let (valid, intervals) = valid
+            .filter_map(|row| {
+                let measured = (cell(row.cell)?.clone(), row.throughput_tps);
+                Some((measured, Layer::Throughput.interval(row)))
+            })
+            .unzip();
         Self {
             done: resumed.done.len() as u32,
-            valid: valid
-                .filter_map(|row| Some((cell(row.cell)?.clone(), row.throughput_tps)))
-                .collect(),
+            valid,
+            intervals,
         }
     }
 
-    /// The best cell of the whole run.
-    pub fn best(&self, now: Option<&CellResult>) -> Option<(Cell, f64)> {
-        let now = now.and_then(|best| Some((best.cell.clone(), best.throughput_tps()?)));
-        let all = self.valid.iter().cloned().chain(now);
-        all.max_by(|a, b| a.1.total_cmp(&b.1))
+    /// The best combination of the whole run and its ties; each by its valid cells, the fastest
+    /// first.
+    pub fn ranking(&self, now: &[CellResult]) -> Option<Ranking<Vec<Cell>>> {
+        let before = self.valid.iter().zip(&self.intervals);
+        let before = before.map(|((cell, tps), within)| {
+            let measured = Measured {
+                combination: cell.combination(),
+                throughput_tps: *tps,
+                within: *within,
+            };
+            (cell, measured)
+        });
+        let now = now
+            .iter()
+            .filter_map(|result| Some((&result.cell, result.measurement()?)));
+        let (cells, measured): (Vec<&Cell>, Vec<_>) = before.chain(now).unzip();
+        let ranking = rank_measured(&measured)?;
+        let of = |places: Vec<usize>| places.into_iter().map(|place| cells[place].clone());
+        Some(ranking.map(|places| of(places).collect()))
     }
 }
 

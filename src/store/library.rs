@@ -1,6 +1,7 @@
 //! The runs of a results folder, and one of them opened, whoever wrote it. Damage is told, never
 //! fatal. Reads whole files: call it from a thread of its own, not while drawing.
 
+mod best;
 mod facts;
 mod rows;
 #[cfg(test)]
@@ -27,12 +28,15 @@ use strum::IntoEnumIterator as _;
 
 const NOT_KNOWN: &str = "Not a results file of a lab that is known here";
 
-/// The fastest valid cell of a run.
+/// The combination of a run with the most tokens per second over its valid repeats.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BestCell {
     /// Its settings: `instances=1 decode_concurrency=8 concurrency=16`.
     pub text: String,
+    /// Averaged over the valid repeats.
     pub throughput_tps: f64,
+    /// Valid ones.
+    pub repeats: u32,
 }
 
 /// One line of the library.
@@ -182,7 +186,7 @@ pub fn summary(path: &Path) -> RunSummary {
         Ok(opened) => {
             summary.origin = Some(opened.origin);
             summary.done = opened.table.len();
-            summary.best = rows::best(&opened);
+            summary.best = best::of(&opened);
             summary.unfinished = is_unfinished(metadata.as_deref(), summary.done);
             summary.problem = sidecar_problem.or_else(|| problem(&opened));
         }

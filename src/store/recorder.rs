@@ -1,5 +1,6 @@
 //! Folds the engine's events to a run's files.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::error::StoreError;
@@ -16,7 +17,8 @@ use super::sidecar::{
 use super::torn;
 use crate::engine::emitter::EventSink;
 use crate::engine::event::{CellResult, EngineEvent};
-use crate::plan::Plan;
+use crate::measure::best::{Measured, rank_measured};
+use crate::plan::{Cell, Plan};
 
 /// Writes one run. While it lives, no other process can record or resume the same run.
 #[derive(Debug)]
@@ -33,8 +35,8 @@ pub struct Recorder {
     unsaved: bool,
     /// What the samples' clock counts from.
     clock_started_at: Option<jiff::Timestamp>,
-    /// Throughput and position of the best valid cell, over all starts of the run.
-    best: Option<(f64, u32)>,
+    /// Position and throughput of each valid cell, over all starts of the run.
+    valid: Vec<(u32, f64)>,
 }
 
 impl Recorder {
@@ -95,7 +97,7 @@ impl Recorder {
             sidecar,
             unsaved: false,
             clock_started_at: None,
-            best: None,
+            valid: Vec::new(),
         }
     }
 
@@ -173,7 +175,7 @@ impl Recorder {
                 metadata.ended_at = Some(jiff::Timestamp::now());
                 metadata.add_times(*times);
                 // The event knows the best cell of this start only; rows of earlier ones count too.
-                metadata.best_cell = self.best.map(|(_, cell)| cell);
+                metadata.best_cell = best_cell(&metadata.plan.cells, &self.valid);
                 self.save()
             }
             EngineEvent::ServerStarting { .. }
@@ -213,9 +215,8 @@ impl Recorder {
     }
 
     fn consider(&mut self, row: &CellRow) {
-        let better = self.best.is_none_or(|(tps, _)| row.throughput_tps > tps);
-        if row.is_valid() && better {
-            self.best = Some((row.throughput_tps, row.cell));
+        if row.is_valid() {
+            self.valid.push((row.cell, row.throughput_tps));
         }
     }
 
@@ -224,6 +225,24 @@ impl Recorder {
         self.unsaved = false;
         Ok(())
     }
+}
+
+/// The fastest valid repeat of the best combination.
+fn best_cell(cells: &[Cell], valid: &[(u32, f64)]) -> Option<u32> {
+    let cells: HashMap<u32, &Cell> = cells.iter().map(|cell| (cell.index, cell)).collect();
+    let (numbers, measured): (Vec<u32>, Vec<_>) = valid
+        .iter()
+        .filter_map(|(number, throughput_tps)| {
+            let measured = Measured {
+                combination: cells.get(number)?.combination(),
+                throughput_tps: *throughput_tps,
+                within: None,
+            };
+            Some((*number, measured))
+        })
+        .unzip();
+    let best = rank_measured(&measured)?.best;
+    numbers.get(*best.first()?).copied()
 }
 
 impl EventSink for Recorder {

@@ -79,7 +79,7 @@ pub struct Metadata {
     pub balancers: Vec<BalancerCommand>,
     /// Summed over the starts of a resumed run that came to an end.
     pub times: Option<RunTimes>,
-    /// The best valid cell, by position in the plan.
+    /// The fastest valid repeat of the best combination, by position in the plan.
     pub best_cell: Option<u32>,
     #[serde(default)]
     pub notices: Vec<RunNotice>,

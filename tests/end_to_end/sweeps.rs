@@ -63,8 +63,16 @@ fn full(lab: &Lab) -> Result<(), Failed> {
         done.err
     );
     ensure!(done.err.contains("progress 8/8 (100.0%)"), "{}", done.err);
-    let best = done.out.lines().last().unwrap_or_default();
-    ensure!(best.starts_with("best instances="), "{best}");
+    // Below it stands what it is tied with, if anything.
+    let mut lines = done.out.lines();
+    let best = lines.find(|line| line.starts_with("best instances="));
+    let best = best.unwrap_or_default();
+    let below: Vec<&str> = lines.collect();
+    ensure!(
+        !best.is_empty() && below.iter().all(|line| line.starts_with("tied with ")),
+        "{}",
+        done.out
+    );
 
     let rows = home.csv()?;
     let cells: BTreeSet<_> = rows

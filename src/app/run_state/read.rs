@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{BestSoFar, Metric, Notice, Progress, RunLog, RunState, Series, ServerState, Span};
+use super::{Metric, Notice, Progress, RunLog, RunState, Series, ServerState, Span};
 use crate::board::Board;
 use crate::engine::event::{CellResult, LiveSnapshot, RunEnd, RunTimes};
 use crate::plan::Plan;
@@ -62,10 +62,6 @@ impl RunState {
             elapsed_s: self.clock_s,
             left_s: left_s.filter(|_| self.ended.is_none()),
         }
-    }
-
-    pub fn best(&self) -> Option<&BestSoFar> {
-        self.best.as_ref()
     }
 
     pub fn notices(&self) -> &[Notice] {

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::board::Why;
+use crate::board::{Best, Why};
 use crate::engine::event::{CellTimes, Reference};
 use crate::measure::figures::FlagKind;
 use crate::measure::sample::RequestSample;
@@ -137,17 +137,17 @@ fn a_run_is_told_from_its_first_server_to_its_end() {
         end_s: Some(12.0),
     };
     assert_eq!(state.spans(), [span]);
-    let best = BestSoFar {
-        cell: 0,
+    let best = Some(Best {
+        entry: 0,
         throughput_tps: 100.0,
-    };
-    assert_eq!(state.best(), Some(&best));
+    });
+    assert_eq!(state.board().best(), best);
 
     state.apply(&cell_started(&plan.cells[1], 1));
     let failed = testing::failed(&plan.cells[1]);
     state.apply(&cell_finished(failed, 2, 24.0));
     assert_eq!(state.board().state(1), Some(CellState::Failed(Why::Memory)));
-    assert_eq!(state.best(), Some(&best));
+    assert_eq!(state.board().best(), best);
 
     state.apply(&cell_started(&plan.cells[2], 2));
     state.apply(&EngineEvent::RunFinished {
@@ -270,7 +270,7 @@ fn a_search_adds_cells_to_the_plan() {
     assert_eq!(state.board().entries().len(), 3);
     assert_eq!(state.progress().total, 3);
     state.apply(&cell_finished(measured(&extra[1], 50.0), 1, 10.0));
-    assert_eq!(state.best().map(|best| best.cell), Some(2));
+    assert_eq!(state.board().best().map(|best| best.entry), Some(2));
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_resumed_run_keeps_what_is_done() {
     state.apply(&started(&plan));
     assert_eq!(state.board().state(0), Some(CellState::Done));
     state.apply(&cell_finished(measured(&plan.cells[1], 200.0), 2, 10.0));
-    assert_eq!(state.best().map(|best| best.cell), Some(0));
+    assert_eq!(state.board().best().map(|best| best.entry), Some(0));
 }
 
 #[test]

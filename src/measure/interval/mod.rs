@@ -91,6 +91,14 @@ pub fn over_repeats(values: &[f64]) -> Option<Interval> {
     let n = values.len();
     let mean = super::stats::mean(values).filter(|_| n >= 2)?;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    over_sums(mean, squares, n)
+}
+
+/// The same of the mean of `n` repeats and the sum of their squared distances from it.
+pub(super) fn over_sums(mean: f64, squares: f64, n: usize) -> Option<Interval> {
+    if n < 2 {
+        return None;
+    }
     let error = (squares / (n - 1) as f64 / n as f64).sqrt();
     around(mean, t_quantile(n - 1) * error)
 }
@@ -117,13 +125,15 @@ fn around(mean: f64, half: f64) -> Option<Interval> {
 /// How many standard errors a 95 % interval reaches to each side, with so many degrees of freedom
 /// (at least 1).
 pub(super) fn t_quantile(freedom: usize) -> f64 {
-    static FEW: LazyLock<Vec<f64>> = LazyLock::new(|| (1..=64).map(find_t_quantile).collect());
+    static FEW: LazyLock<Vec<f64>> =
+        LazyLock::new(|| (1..=64_u8).map(|n| t_quantile_of(n.into())).collect());
     let known = freedom.checked_sub(1).and_then(|at| FEW.get(at));
-    known.map_or_else(|| find_t_quantile(freedom), |found| *found)
+    known.map_or_else(|| t_quantile_of(freedom as f64), |found| *found)
 }
 
-fn find_t_quantile(freedom: usize) -> f64 {
+/// The same of degrees of freedom that are no whole number, as an approximation gives them.
+pub(super) fn t_quantile_of(freedom: f64) -> f64 {
     let upper = 0.5 + CONFIDENCE / 2.0;
-    StudentsT::new(0.0, 1.0, freedom as f64)
+    StudentsT::new(0.0, 1.0, freedom)
         .map_or(f64::NAN, |distribution| distribution.inverse_cdf(upper))
 }

@@ -12,7 +12,7 @@ use self::parts::{Page, text};
 use super::chart::{Chart, Look, css_variables};
 use super::document::Document;
 use crate::board::Layer;
-use crate::wording::sentence;
+use crate::wording::{capitalised, sentence};
 
 const STYLE: &str = include_str!("style.css");
 /// Sorts the table. Stands in the page as it is, so it holds no `<`.
@@ -62,11 +62,12 @@ fn head(page: &mut Page, document: &Document<'_>) {
         page.raw("<p class=\"best\">");
         page.raw(&format!("<strong>{}</strong> ", text(&figure)));
         page.raw("<span>tokens/s<br>");
-        page.raw(&text(&format!(
-            "Best, at {}",
-            document.board.label(best.entry)
-        )));
+        let place = document.board.best_place().unwrap_or_default();
+        page.raw(&text(&format!("Best, at {place}")));
         page.raw("</span></p>\n");
+        if let Some(ties) = document.board.tied_with() {
+            page.element("p", "quiet", &format!("{}.", capitalised(&ties)));
+        }
     } else {
         page.element(
             "p",

@@ -20,7 +20,6 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
         .filter_map(|values| Some(values.dimension.with(values.values.first()?)))
         .collect();
     let layers = board.layers();
-    let best = board.best().map(|best| best.entry);
     page.raw("<section>\n");
     page.element("h2", "", "Cells");
     if !fixed.is_empty() {
@@ -52,7 +51,7 @@ pub fn write(page: &mut Page, document: &Document<'_>) {
         let Some(row) = entry.row() else {
             continue;
         };
-        let is_best = best == Some(position);
+        let is_best = board.is_best(position);
         page.raw(if is_best {
             "<tr class=\"is-best\">"
         } else {

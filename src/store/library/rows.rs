@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use csv::StringRecord;
 
-use super::BestCell;
 use crate::engine::event::CellStatus;
 use crate::measure::figures::FlagKind;
 use crate::store::pairs;
@@ -329,7 +328,12 @@ fn value<T: FromStr>(fields: &StringRecord, column: Option<usize>) -> Option<Opt
     }
 }
 
-fn row(opened: &Opened, header: &StringRecord, number: usize) -> Option<Result<CellRow, String>> {
+/// `None` of a file of unknown origin.
+pub(super) fn row(
+    opened: &Opened,
+    header: &StringRecord,
+    number: usize,
+) -> Option<Result<CellRow, String>> {
     let record: StringRecord = opened.table.row(number).collect();
     by_name(opened.origin, header, &record)
 }
@@ -390,62 +394,4 @@ fn of_legacy(row: LegacyRow) -> CellRow {
         max_tokens: row.max_tokens,
         ..CellRow::default()
     }
-}
-
-/// The fastest valid row, found by two columns, so that a long file is looked through quickly.
-pub(super) fn best(opened: &Opened) -> Option<BestCell> {
-    let table = &opened.table;
-    let throughput = table.column("throughput_tps")?;
-    let errors = table.column("errors");
-    let status = table
-        .column("status")
-        .filter(|_| opened.origin == Origin::Ours);
-    let header: StringRecord = table.header().into();
-    let number = |row: usize, column: usize| table.get(row, column)?.trim().parse::<f64>().ok();
-    let mut ranked: Option<(f64, usize)> = None;
-    for row in 0..table.len() {
-        let Some(tps) = number(row, throughput).filter(|tps| *tps > 0.0) else {
-            continue;
-        };
-        if ranked.is_some_and(|(best, _)| best >= tps) {
-            continue;
-        }
-        let valid = match status {
-            Some(status) => table.get(row, status) == Some("ok"),
-            // Few rows have errors, so that whole rows are looked at rarely.
-            None => {
-                errors.and_then(|column| number(row, column)) == Some(0.0)
-                    || self::row(opened, &header, row)
-                        .and_then(Result::ok)
-                        .is_some_and(|row| row.is_valid())
-            }
-        };
-        if valid {
-            ranked = Some((tps, row));
-        }
-    }
-    let (throughput_tps, position) = ranked?;
-    let found = row(opened, &header, position)?.ok()?;
-    Some(BestCell {
-        text: settings(&found),
-        throughput_tps,
-    })
-}
-
-/// `instances=1 decode_concurrency=8 concurrency=16`, with what the row knows.
-fn settings(row: &CellRow) -> String {
-    let known = |value: u32| Some(value).filter(|&value| value > 0);
-    let mut parts: Vec<String> = [
-        ("instances", known(row.instances)),
-        ("decode_concurrency", row.decode_concurrency),
-        ("prompt_concurrency", row.prompt_concurrency),
-        ("concurrency", known(row.concurrency)),
-        ("max_tokens", row.max_tokens),
-        ("prompt_tokens", row.asked_prompt_tokens),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
-    .collect();
-    parts.extend(row.axes().iter().map(|f| format!("{}={}", f.flag, f.value)));
-    parts.join(" ")
 }

@@ -106,6 +106,20 @@ fn the_end_of_a_run_is_in_its_json() {
 }
 
 #[test]
+fn the_best_cell_is_of_the_highest_mean_over_repeats() {
+    let repeats = [(8, 120.0), (4, 99.0), (8, 70.0), (4, 101.0)];
+    let cells = (0..).zip(repeats).map(|(index, (concurrency, _))| Cell {
+        repeat: 1 + index / 2,
+        ..cell(index, Some(8), concurrency)
+    });
+    let cells: Vec<Cell> = cells.collect();
+    let valid: Vec<(u32, f64)> = (0..).zip(repeats.map(|(_, tps)| tps)).collect();
+    assert_eq!(best_cell(&cells, &valid), Some(3));
+    assert_eq!(best_cell(&cells, &valid[..2]), Some(0));
+    assert_eq!(best_cell(&cells, &[]), None);
+}
+
+#[test]
 fn samples_and_requests_go_beside_the_rows() {
     let dir = tempfile::tempdir().unwrap();
     let plan = plan(dir.path(), 1);

@@ -264,7 +264,7 @@ fn a_run_of_the_library_is_added_from_the_menu() {
     press(&mut harness, "Add run");
     picture(&mut harness, "compare_menu_dark.png");
     harness
-        .get_by_label_contains("synthetic:tiny · 1,346.7 tokens/s")
+        .get_by_label_contains("synthetic:tiny · 1,333.3 tokens/s")
         .click();
     harness.run();
     assert_eq!(harness.state().page.slots[1].path, second);

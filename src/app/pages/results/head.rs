@@ -7,7 +7,10 @@ use egui::{Align, Color32, FontId, Label, Layout, RichText, TextStyle, Ui, vec2}
 use super::file_name;
 use crate::app::theme::palette;
 use crate::app::widgets::elided::elided;
+use crate::board::{Board, Layer};
+use crate::measure::best::Ranking;
 use crate::store::library::Fact;
+use crate::wording::capitalised;
 
 /// The width of a run's name, whole.
 pub(super) fn needs(ui: &Ui, title: &str) -> f32 {
@@ -36,20 +39,44 @@ pub(super) fn file(ui: &mut Ui, title: &str, path: &Path) {
     }
 }
 
+/// The best figure, as it is drawn.
+#[derive(Debug)]
+pub(super) struct Best {
+    figure: String,
+    /// Where it was measured, and what it stands on.
+    place: String,
+    /// The names of those that it is tied with.
+    ties: Option<String>,
+}
+
+impl Best {
+    pub(super) fn of(board: &Board) -> Option<Self> {
+        let figure = Layer::Throughput.precise(board.best()?.throughput_tps);
+        let tied = board.ranking().and_then(Ranking::tied);
+        let tied = tied.map_or_else(String::new, |tied| format!(", {tied}"));
+        Some(Self {
+            figure,
+            place: format!("Best, at {}{tied}", board.best_place()?),
+            ties: board.tied_with().map(|ties| capitalised(&ties)),
+        })
+    }
+}
+
 /// The best figure, and the facts that tell runs apart.
-pub(super) fn summary(ui: &mut Ui, best: Option<&(String, String)>, facts: &[Fact]) {
-    if let Some((figure, place)) = best {
+pub(super) fn summary(ui: &mut Ui, best: Option<&Best>, facts: &[Fact]) {
+    if let Some(best) = best {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
-            ui.label(RichText::new(figure).strong().size(26.0));
+            ui.label(RichText::new(&best.figure).strong().size(26.0));
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 1.0;
                 ui.add_space(3.0);
                 ui.label(RichText::new("tokens/s").strong().small());
-                ui.add(
-                    Label::new(RichText::new(format!("Best, at {place}")).weak().small())
-                        .truncate(),
-                );
+                let place = Label::new(RichText::new(&best.place).weak().small());
+                let place = ui.add(place.truncate());
+                if let Some(ties) = &best.ties {
+                    place.on_hover_text(ties);
+                }
             });
         });
         ui.add_space(8.0);

@@ -101,8 +101,11 @@ impl RunItem {
         if self.summary.date.is_some() {
             parts.push(format!("{} {}", self.day, self.time));
         }
-        if self.summary.best.is_some() {
+        if let Some(best) = &self.summary.best {
             parts.push(format!("best {} tokens/s", self.best));
+            if best.repeats > 1 {
+                parts.push(format!("mean of {} repeats", best.repeats));
+            }
         }
         if self.summary.origin.is_some() {
             parts.push(self.cells.clone());

@@ -79,8 +79,7 @@ pub(super) struct OpenedRun {
     board: Arc<Board>,
     title: String,
     main_facts: Vec<Fact>,
-    /// The best figure, and where it was measured.
-    best: Option<(String, String)>,
+    best: Option<head::Best>,
     choices: Choices,
     table: CellTable,
     detail: CellDetail,
@@ -107,10 +106,7 @@ impl OpenedRun {
             let kind = run.kind.map(|kind| kind_text(kind).to_owned());
             kind.unwrap_or_else(|| file_name(&run.path))
         });
-        let best = board.best().map(|best| {
-            let figure = Layer::Throughput.precise(best.throughput_tps);
-            (figure, board.label(best.entry))
-        });
+        let best = head::Best::of(&board);
         let mut choices = before.unwrap_or_default();
         choices.heat.update(&board);
         choices.lines.update(&board);

@@ -1,5 +1,7 @@
 //! How far the run is, its best cell so far, and what can be asked of it.
 
+use std::fmt::Write as _;
+
 use egui::{Align, Button, Layout, ProgressBar, Ui, vec2};
 use egui_material_icons::icons::{ICON_PAUSE, ICON_PLAY_ARROW, ICON_SKIP_NEXT, ICON_STOP};
 
@@ -41,7 +43,12 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
         .fill(palette(ui).accent);
     ui.add(bar).accessible_name("Progress");
     ui.add_space(space::XS);
-    theme::caption(ui, &figures(run));
+    let figures = theme::caption(ui, &figures(run));
+    if state.end().is_some()
+        && let Some(ties) = state.board().tied_with()
+    {
+        figures.on_hover_text(capitalised(&ties));
+    }
     if let Some(RunEnd::Failed(why)) = state.end() {
         theme::caption(ui, why);
     }
@@ -104,12 +111,19 @@ fn figures(run: &RunView) -> String {
     if let Some(left_s) = progress.left_s {
         parts.push(format!("about {} left", Secs(left_s)));
     }
-    if let Some(best) = run.state.best() {
-        let figure = Layer::Throughput.with_unit(best.throughput_tps);
-        parts.push(format!(
-            "best {figure} at {}",
-            run.state.board().label(best.cell)
-        ));
+    let board = run.state.board();
+    let Some((best, ranking)) = board.best().zip(board.ranking()) else {
+        return parts.join("  ·  ");
+    };
+    let figure = Layer::Throughput.with_unit(best.throughput_tps);
+    let place = board.combination_label(best.entry);
+    let mut words = format!("best {figure} at {place}");
+    // What is sure of it shows at the end: until then more repeats may come.
+    let ended = run.state.end().is_some();
+    if let Some(basis) = ranking.basis().filter(|_| ended || ranking.repeats.n > 1) {
+        let _ = write!(words, ", {basis}");
     }
+    parts.push(words);
+    parts.extend(ranking.tied().filter(|_| ended));
     parts.join("  ·  ")
 }

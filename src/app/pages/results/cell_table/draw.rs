@@ -185,7 +185,7 @@ impl CellTable {
             return;
         };
         let text = self.text(column, board, entry);
-        let is_best = board.best().is_some_and(|best| best.entry == entry);
+        let is_best = board.is_best(entry);
         let visuals = ui.visuals();
         let is_throughput = column.content == Content::Layer(Layer::Throughput);
         let text = match (&column.content, state) {
@@ -218,7 +218,7 @@ impl CellTable {
             ui.add_space(4.0);
             let star = ICON_STAR.rich_text().size(13.0);
             ui.add(Label::new(star.color(ui.visuals().hyperlink_color)).selectable(false))
-                .on_hover_text("The best valid cell");
+                .on_hover_text("Of the best combination, by the mean of its valid repeats");
         }
     }
 }
