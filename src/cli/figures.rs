@@ -108,7 +108,8 @@ fn latency(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "n too small".to_owned(), |s| Secs(s).to_string())
 }
 
-fn aligned(rows: &[Vec<String>]) -> String {
+/// Columns under each other; numbers to the right, but the last column is words.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max();
     let widths: Vec<usize> = (0..columns).filter_map(width).collect();

@@ -16,6 +16,7 @@ mod progress;
 pub mod quick;
 pub mod report;
 mod run;
+pub mod selftest;
 pub mod setup;
 pub mod sweep;
 mod watch;
@@ -28,7 +29,7 @@ use clap::{Parser, Subcommand};
 
 use self::failure::Usage;
 use self::run::Out;
-use crate::engine::server::supervisor;
+use crate::engine::{self, server::supervisor};
 use crate::settings::reference;
 
 /// Which `mlx_lm.server` settings give the most tokens per second on this machine, provably
@@ -70,6 +71,11 @@ enum Command {
     Setup(setup::SetupArgs),
     /// Say whether this machine is ready to measure, and what to mend
     Doctor(doctor::DoctorArgs),
+    /// Measure this program's own load client: its ceiling, and how exact its instants are
+    Selftest(selftest::SelftestArgs),
+    /// Serve the self-test's streams until standard input ends
+    #[command(hide = true)]
+    SelftestServer { streams: u32 },
     /// Run a program, and end it when standard input ends
     #[command(hide = true)]
     Supervise {
@@ -98,6 +104,9 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             None => ExitCode::from(failure::USAGE),
         };
     }
+    if let Command::SelftestServer { streams } = &command {
+        return selftest::serve(*streams);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("MLX_LAB_LOG"))
         .with_writer(std::io::stderr)
@@ -109,7 +118,12 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
     } else {
         Out::Figures
     };
-    let runtime = match tokio::runtime::Runtime::new() {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    if matches!(command, Command::Selftest(_)) {
+        // The client is measured as it measures.
+        threads.worker_threads(engine::WORKERS);
+    }
+    let runtime = match threads.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::tell(&error.into()),
     };
@@ -124,7 +138,8 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             Command::Models(args) => models::run(&args).await,
             Command::Setup(args) => setup::run(&args).await,
             Command::Doctor(args) => doctor::run(&args).await,
-            Command::Supervise { .. } => Ok(ExitCode::SUCCESS),
+            Command::Selftest(args) => selftest::run(&args).await,
+            Command::Supervise { .. } | Command::SelftestServer { .. } => Ok(ExitCode::SUCCESS),
         }
     });
     done.unwrap_or_else(|error| failure::tell(&error))

@@ -98,6 +98,10 @@ impl Handle {
     }
 }
 
+/// Threads of the engine's runtime. The client must not take the cores from the servers it measures;
+/// the second one lets sockets be served while a row is written to disk.
+pub const WORKERS: usize = 2;
+
 /// Starts `run` on a thread and a runtime of its own, so that a busy window cannot slow it.
 ///
 /// # Errors
@@ -108,9 +112,7 @@ pub fn spawn(run: Run, config: EngineConfig) -> std::io::Result<Handle> {
     let (tell_live, live) = watch::channel(LiveSnapshot::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("engine")
-        // The client must not take the cores from the servers it measures; the second worker
-        // lets sockets be served while a row is written to disk.
-        .worker_threads(2)
+        .worker_threads(WORKERS)
         .enable_all()
         .build()?;
     let thread = std::thread::Builder::new()

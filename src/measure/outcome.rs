@@ -1,5 +1,7 @@
 //! What a load run hands over to be judged.
 
+use std::time::Instant;
+
 use super::figures::Mode;
 use super::sample::RequestSample;
 
@@ -23,6 +25,8 @@ impl Window {
 /// All requests of one load run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LoadOutcome {
+    /// When the run's clock started: the zero of all seconds here.
+    pub epoch: Option<Instant>,
     /// In order of dispatch; those still in flight when a run was cancelled are not among them.
     pub samples: Vec<RequestSample>,
     /// `None` in compatible mode, and where no window ever opened.

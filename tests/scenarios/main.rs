@@ -16,6 +16,7 @@ mod layers;
 mod pacing;
 mod probe;
 mod requests;
+mod selftest;
 mod supervised;
 mod sustained;
 mod thermal;

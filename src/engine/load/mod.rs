@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`schedule::run`] measures; [`probe`] asks single tokens before and after, and is the only
-//! place that repeats a request after an HTTP error.
+//! place that repeats a request after an HTTP error. [`selftest`] measures the client itself.
 
 pub mod answer;
 pub mod client;
@@ -18,6 +18,7 @@ pub mod pacing;
 pub mod probe;
 pub mod prompts;
 pub mod schedule;
+pub mod selftest;
 pub mod sse;
 mod sustain;
 pub mod target;

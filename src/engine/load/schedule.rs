@@ -97,7 +97,10 @@ pub async fn run(
         Amount::Sustained(rule) => Some(SustainedWindow::new(rule, slots, epoch)),
     };
     let mut control = Control {
-        outcome: LoadOutcome::default(),
+        outcome: LoadOutcome {
+            epoch: Some(epoch),
+            ..LoadOutcome::default()
+        },
         rule,
         failures_in_a_row: 0,
         patience: 20.max(2 * slots),
