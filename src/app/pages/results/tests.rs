@@ -227,6 +227,12 @@ fn examples_are_open_where_there_is_nothing_else_and_folded_away_otherwise() {
     harness.get_by_label("Reveal");
     assert!(harness.query_by_label("Resume").is_none());
     picture(&mut harness, "results_examples_light.png");
+    harness
+        .get_by_label_contains("Best, at decode concurrency 32, concurrency 32, mean of 3 repeats");
+    // One repeat each, and windows whose intervals overlap.
+    select(&mut harness, "Small model, two cores");
+    harness.get_by_label_contains("tied with 11 others");
+    picture(&mut harness, "results_ties_light.png");
 
     let mut page = listed(dir.path());
     page.set_examples(examples);
