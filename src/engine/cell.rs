@@ -104,7 +104,7 @@ impl Runner {
         result.times.measure_s = begun.elapsed().as_secs_f64();
         let mut outcome = outcome?;
         // Before anything is said of the window: all figures of it are of the same span.
-        steady::trim(&mut outcome);
+        steady::trim(&mut outcome, self.plan.workload.window.min_s);
 
         let dead = match self.guarded(token, self.alive(&target)).await {
             Ok(()) => None,

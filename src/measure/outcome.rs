@@ -12,7 +12,7 @@ use super::sample::RequestSample;
 pub struct Window {
     pub start_s: f64,
     pub end_s: f64,
-    /// It was closed by its cap, or by giving up, before it was as long as the rule asks.
+    /// It is not as long as the rule asks: closed by its cap, by giving up, or cut down.
     pub capped: bool,
 }
 

@@ -272,6 +272,10 @@ fn short_window(figures: &Figures, context: &Context) -> Option<Flag> {
         };
         let why = match &context.gave_up {
             Some(why) => format!("because {why}"),
+            None if figures.window_trimmed_s > 0.0 => format!(
+                "with {} of a ramp or a drain cut off it. Raise MLX_WINDOW_MIN_S and the cap",
+                Secs(figures.window_trimmed_s)
+            ),
             None => "at its cap, before it was as long as the rule asks. Raise the cap, or lower \
                      the tokens per request"
                 .to_owned(),

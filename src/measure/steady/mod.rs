@@ -78,8 +78,9 @@ impl Unsteady {
 }
 
 /// Cuts what is left of a ramp or a drain off the window, at most a quarter of it at either end, if
-/// there is a plateau without it. Tells how much that was, in seconds.
-pub fn trim(outcome: &mut LoadOutcome) -> f64 {
+/// there is a plateau without it. A window that is shorter than `least_s` then is as good as capped:
+/// less of it was measured than the rule asks. Tells how much was cut off, in seconds.
+pub fn trim(outcome: &mut LoadOutcome, least_s: f64) -> f64 {
     let Some(window) = &mut outcome.window else {
         return 0.0;
     };
@@ -96,6 +97,7 @@ pub fn trim(outcome: &mut LoadOutcome) -> f64 {
     window.end_s -= slice_s * last as f64;
     window.start_s += slice_s * first as f64;
     outcome.trimmed_s = before_s - window.length_s();
+    window.capped |= outcome.trimmed_s > 0.0 && window.length_s() < least_s;
     outcome.trimmed_s
 }
 

@@ -139,7 +139,7 @@ fn every_scenario_has_the_verdict_that_its_file_expects() {
         let scenario: Scenario = serde_json::from_str(&text).unwrap();
         for seed in 0..20 {
             let mut outcome = scenario.outcome(seed);
-            let trimmed_s = trim(&mut outcome);
+            let trimmed_s = trim(&mut outcome, scenario.window_s);
             let window = outcome.window.unwrap();
             let found = unsteady(&outcome.samples, &window);
             let context = format!(
@@ -148,6 +148,7 @@ fn every_scenario_has_the_verdict_that_its_file_expects() {
                 scenario.about
             );
             assert_eq!(kind(found), scenario.expected.verdict, "{context}");
+            assert_eq!(window.capped, trimmed_s > 0.0, "{context}");
             let slice_s = scenario.window_s / 20.0;
             let apart_s = trimmed_s - scenario.expected.trimmed_s;
             assert!(
