@@ -124,6 +124,8 @@ pub struct Backend {
     tell: Sender<Done>,
     done: Receiver<Done>,
     wake: engine::emitter::Wake,
+    /// Shared with all work that is going on.
+    at_work: Arc<()>,
     pub dialogs: Dialogs,
     /// Where deleted runs go.
     pub trash: Arc<dyn Trash>,
@@ -136,6 +138,7 @@ pub struct Backend {
 pub(super) struct ToWindow {
     tell: Sender<Done>,
     wake: engine::emitter::Wake,
+    _at_work: Arc<()>,
 }
 
 impl ToWindow {
@@ -174,6 +177,7 @@ impl Backend {
             tell,
             done,
             wake,
+            at_work: Arc::default(),
             dialogs: Dialogs::default(),
             trash: Arc::new(SystemTrash),
             #[cfg(test)]
@@ -201,7 +205,14 @@ impl Backend {
         ToWindow {
             tell: self.tell.clone(),
             wake: Arc::clone(&self.wake),
+            _at_work: Arc::clone(&self.at_work),
         }
+    }
+
+    /// Nothing that was started will tell the window of anything more.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.at_work) == 1
     }
 
     fn report(&self) -> Arc<dyn Report> {

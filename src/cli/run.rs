@@ -62,7 +62,7 @@ pub async fn run(
         say!("{}", attached.sentence());
     }
     let awake = KeepAwake::hold("measuring throughput");
-    let outcome = watch::follow(engine::spawn(run, config)?, out == Out::Events).await?;
+    let outcome = watch::follow(engine::spawn(run, config)?, &earlier, out == Out::Events).await?;
     drop(awake);
     if out == Out::Figures {
         if kind.is_check() {

@@ -129,7 +129,8 @@ fn dry_run(session: &Session, plan: &Plan) -> String {
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");
     }
-    if let Some(sentence) = plan.order_sentence() {
+    let told = [plan.order_sentence(), plan.finalists_sentence()];
+    for sentence in told.into_iter().flatten() {
         let _ = writeln!(text, "note: {sentence}");
     }
     let cells = plan.cells_as_run();

@@ -163,7 +163,8 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
-        if let Some(text) = self.plan.order_sentence() {
+        let told = [self.plan.order_sentence(), self.plan.finalists_sentence()];
+        for text in told.into_iter().flatten() {
             self.emitter.notice(NoticeLevel::Info, text).await?;
         }
         self.read_idle_power().await;

@@ -142,6 +142,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         order,
         reference: reference(&context),
         thermal: thermal(&context),
+        finalists: finalists(&context, mode),
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -301,6 +302,12 @@ fn thermal(c: &Context) -> Option<ThermalRule> {
         cool_down_max_s: c.number(Var::CoolDownMax),
         asked_for: c.settings.is_given(Var::ThermalGate),
     })
+}
+
+/// Attached servers are not started anew; compatible mode does what the Python lab did.
+fn finalists(c: &Context, mode: Mode) -> u32 {
+    let apt = is_sweep(c.kind) && mode == Mode::Sustained && c.attached.is_none();
+    if apt { c.int(Var::Finalists) } else { 0 }
 }
 
 fn is_sweep(kind: RunKind) -> bool {

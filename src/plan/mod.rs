@@ -10,6 +10,7 @@ pub mod commands;
 mod dimensions;
 pub mod error;
 pub mod estimate;
+pub mod finalists;
 pub mod grid;
 pub mod known_flags;
 pub mod notices;
@@ -209,6 +210,10 @@ pub struct Plan {
     /// from before there was one.
     #[serde(default)]
     pub thermal: Option<ThermalRule>,
+    /// How many combinations are measured to three repeats before the best is named; 0 where none
+    /// are: checks, `quick`, compatible mode, attached servers, runs from before there were any.
+    #[serde(default)]
+    pub finalists: u32,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

@@ -1,29 +1,30 @@
 //! The cells that a run goes through: all of a plan, or those that an earlier start left.
 
+use super::confirming::Confirming;
 use super::refining::Refining;
 use crate::board::Layer;
 use crate::engine::event::CellResult;
 use crate::engine::source::{CellSource, Grid};
 use crate::measure::best::{Measured, Ranking, rank_measured};
 use crate::measure::interval::Interval;
-use crate::plan::{Cell, Plan, RunKind};
+use crate::plan::{Cell, LoadPoint, Plan, RunKind, ServerPoint};
 use crate::store::resume::Resumed;
 
 /// Every cell of a new run.
 pub fn all(plan: &Plan) -> Box<dyn CellSource> {
-    source(plan, plan.cells.clone(), Vec::new())
+    source(plan, plan.cells.clone(), Earlier::default())
 }
 
 /// The cells without a row; of a search, those that it would still come to.
 pub fn left(resumed: &Resumed) -> Box<dyn CellSource> {
-    let valid = Earlier::of(resumed).valid;
-    source(&resumed.plan, resumed.remaining(), valid)
+    source(&resumed.plan, resumed.remaining(), Earlier::of(resumed))
 }
 
-fn source(plan: &Plan, left: Vec<Cell>, valid: Vec<(Cell, f64)>) -> Box<dyn CellSource> {
+fn source(plan: &Plan, left: Vec<Cell>, earlier: Earlier) -> Box<dyn CellSource> {
     let left = plan.order.arranged(left);
     match plan.kind {
-        RunKind::Quick => Box::new(Refining::new(plan, left, valid)),
+        RunKind::Quick => Box::new(Refining::new(plan, left, earlier.valid)),
+        _ if plan.finalists > 0 => Box::new(Confirming::new(plan, left, earlier)),
         _ => Box::new(Grid::new(left)),
     }
 }
@@ -56,18 +57,21 @@ impl Earlier {
         }
     }
 
+    /// What ranks each combination.
+    pub fn measured(&self) -> impl Iterator<Item = Measured<(&ServerPoint, &LoadPoint)>> {
+        let valid = self.valid.iter().zip(&self.intervals);
+        valid.map(|((cell, throughput_tps), within)| Measured {
+            combination: cell.combination(),
+            throughput_tps: *throughput_tps,
+            within: *within,
+        })
+    }
+
     /// The best combination of the whole run and its ties; each by its valid cells, the fastest
     /// first.
     pub fn ranking(&self, now: &[CellResult]) -> Option<Ranking<Vec<Cell>>> {
-        let before = self.valid.iter().zip(&self.intervals);
-        let before = before.map(|((cell, tps), within)| {
-            let measured = Measured {
-                combination: cell.combination(),
-                throughput_tps: *tps,
-                within: *within,
-            };
-            (cell, measured)
-        });
+        let cells = self.valid.iter().map(|(cell, _)| cell);
+        let before = cells.zip(self.measured());
         let now = now
             .iter()
             .filter_map(|result| Some((&result.cell, result.measurement()?)));

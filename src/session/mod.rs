@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod cells;
+mod confirming;
 pub mod model;
 pub mod refining;
 

@@ -222,6 +222,8 @@ settings! {
         "... but never longer than this, and a window cut short says so";
     Repeats "MLX_REPEATS" Quality, int(1, 1000), Always("1"),
         "Times to measure each cell, each from a separate server start";
+    Finalists "MLX_FINALISTS" Quality, int(0, 64), Always("3"),
+        "At the end of a sustained sweep, the best combination and those close to it, this many together, are measured until each has three repeats from separate server starts; 0 leaves them out";
     Order "MLX_ORDER" Quality, Kind::Choice(&["random", "nested"]), Always("random"),
         "Order of the cells that share servers: random, so that a machine that warms up does not look like an effect of the load, or nested as planned";
     Seed "MLX_SEED" Quality, int(0, u32::MAX), Computed("drawn when a run starts, told, and kept with it"),

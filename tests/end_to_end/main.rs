@@ -16,6 +16,7 @@ mod load;
 mod models;
 mod places;
 mod quick;
+mod statistics;
 mod sweeps;
 #[cfg(target_os = "linux")]
 mod window;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         control::TESTS,
         places::TESTS,
         quick::TESTS,
+        statistics::TESTS,
         #[cfg(target_os = "linux")]
         window::TESTS,
         attached::TESTS,

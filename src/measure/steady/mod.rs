@@ -5,7 +5,7 @@
 //! step between two plateaus, or a stall says that there is no one rate which a number could stand
 //! for. Waves are no trend: requests that were sent together prefill together.
 
-mod order;
+pub mod order;
 
 #[cfg(test)]
 mod tests;

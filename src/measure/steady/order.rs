@@ -12,7 +12,7 @@ const GREATEST_CORRELATION: f64 = 0.8;
 /// alike even without a trend: the variance is made larger by (1 + r) / (1 - r) as in S. Yue and
 /// C. Wang, "The Mann-Kendall test modified by effective sample size", Water Resources Management 18
 /// (2004), with the correlation r of what the trend leaves. 1 where nothing varies.
-pub(super) fn mann_kendall(values: &[f64]) -> f64 {
+pub fn mann_kendall(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let pairs = pairs(values).map(|(_, a, b)| (b - a).total_cmp(&0.0) as i32);
     let s = f64::from(pairs.sum::<i32>());
@@ -53,7 +53,7 @@ fn inflation(values: &[f64]) -> f64 {
 
 /// The median slope over all pairs, per step: P. Sen, "Estimates of the regression coefficient based
 /// on Kendall's tau", JASA 63 (1968).
-pub(super) fn theil_sen(values: &[f64]) -> f64 {
+pub fn theil_sen(values: &[f64]) -> f64 {
     let mut slopes: Vec<f64> = pairs(values)
         .map(|(steps, a, b)| (b - a) / steps as f64)
         .collect();
@@ -64,7 +64,7 @@ pub(super) fn theil_sen(values: &[f64]) -> f64 {
 /// Where the values change once, as the position of the first after it, and the p-value: A. Pettitt,
 /// "A non-parametric approach to the change-point problem", Applied Statistics 28 (1979). `None` of
 /// fewer than two values.
-pub(super) fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
+pub fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
     let n = values.len();
     let above = |at: usize| {
         let (before, after) = values.split_at(at);

@@ -137,6 +137,7 @@ impl Relevance<'_> {
             Var::RequestsMultiplier
             | Var::Mode
             | Var::Repeats
+            | Var::Finalists
             | Var::ReferenceEvery
             | Var::DriftLimit
             | Var::ThermalGate

@@ -3,7 +3,7 @@
 use super::words::counted;
 use crate::plan::commands::{server_starts, shell_line};
 use crate::plan::estimate::{Pace, estimate};
-use crate::plan::{Plan, RunKind};
+use crate::plan::{Plan, RunKind, finalists};
 use crate::units::Secs;
 
 /// Texts of the bar under the form.
@@ -22,15 +22,18 @@ pub struct Summary {
 impl Summary {
     pub(super) fn of(plan: &Plan, pace: Pace) -> Self {
         let estimate = estimate(plan, pace);
-        let cells = if plan.kind == RunKind::Quick {
+        let added = match plan.kind {
             // Refining adds some around the best.
-            format!("{} to {}", estimate.cells, estimate.cells + MOST_REFINED)
-        } else {
-            estimate.cells.to_string()
+            RunKind::Quick => MOST_REFINED,
+            _ => finalists::most(plan),
+        };
+        let cells = match added {
+            0 => estimate.cells.to_string(),
+            added => format!("{} to {}", estimate.cells, estimate.cells + added),
         };
         let part = |seconds: f64, what: &str| format!("{} {what}", rounded(seconds));
         let details = format!(
-            "{}, {} ({}). Estimated: {}, {}, {}{}. The first cells of a run correct the estimate.",
+            "{}, {} ({}). Estimated: {}, {}, {}{}. The first cells of a run correct the estimate.{}",
             counted(estimate.cells, "cell"),
             counted(estimate.server_starts, "server start"),
             processes(estimate.server_processes),
@@ -42,6 +45,8 @@ impl Summary {
             } else {
                 String::new()
             },
+            plan.finalists_sentence()
+                .map_or_else(String::new, |sentence| format!(" {sentence}")),
         );
         Self {
             cells,

@@ -44,6 +44,7 @@ pub(super) const fn label(var: Var) -> &'static str {
         Var::WindowMinCompletions => "Answers per window",
         Var::WindowMaxS => "Longest window",
         Var::Repeats => "Repeats",
+        Var::Finalists => "Finalists",
         Var::Order => "Order of cells",
         Var::Seed => "Seed of the order",
         Var::ReferenceEvery => "Reference cell every",

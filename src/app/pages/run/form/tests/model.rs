@@ -201,8 +201,12 @@ fn the_size_of_the_run_follows_the_ranges() {
     // Two batch sizes; one server grows to two without a restart.
     assert_eq!(
         (summary.cells.as_str(), summary.server_starts.as_str()),
-        ("12", "4")
+        ("12 to 20", "4"),
+        "the best and what is close to it are measured again"
     );
+    type_into(&mut form, Var::Finalists, "0");
+    let summary = form.summary().expect("a summary");
+    assert_eq!(summary.cells, "12");
     assert!(summary.time.ends_with("min"), "{}", summary.time);
     assert!(
         summary
