@@ -24,9 +24,10 @@ use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
 use crate::measure::steady;
 use crate::measure::summary::Asked;
+use crate::measure::ttft_split::Batches;
 use crate::measure::verdict::{Context, Thresholds, verdict};
-use crate::plan::grid::duplicate_of;
-use crate::plan::{Attached, Balancer, Cell, notices, warm_up};
+use crate::plan::grid::{duplicate_of, effective_decode};
+use crate::plan::{Attached, Balancer, Cell, ServerPoint, notices, warm_up};
 
 /// Lines of a failed server's log that are kept with the cell.
 const LOG_LINES: usize = 30;
@@ -321,6 +322,18 @@ impl Runner {
         }
     }
 
+    /// `None` where a point leaves one of them to the user's own arguments, or the server cannot
+    /// batch. What attached servers were started with is not known.
+    fn batches(&self, point: &ServerPoint) -> Option<Batches> {
+        let known = self.plan.servers.attached.is_none()
+            && notices::not_batched(&self.plan, point).is_none();
+        let batches = Batches {
+            decode: effective_decode(point)?,
+            prompt: point.prompt_concurrency?,
+        };
+        known.then_some(batches)
+    }
+
     fn judge(
         &self,
         cell: &Cell,
@@ -336,6 +349,7 @@ impl Runner {
                 concurrency: cell.load.concurrency,
                 max_tokens: cell.load.max_tokens,
                 instances: cell.point.instances,
+                batches: self.batches(&cell.point),
             },
         );
         let context = Context {

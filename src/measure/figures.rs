@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::interval::Interval;
 use super::sample::ErrorClass;
 use super::steady::Unsteady;
+use super::ttft_split::TtftSplit;
 
 /// Percentiles of one latency in seconds. Each is `None` where there are too few samples to
 /// claim it (measurement rule 13); the maximum and the count are always there.
@@ -100,6 +101,9 @@ pub struct Figures {
     pub per_instance: BTreeMap<u32, u32>,
     #[serde(default)]
     pub intervals: Intervals,
+    /// Where the mean TTFT went; `None` where a server does not show it.
+    #[serde(default)]
+    pub ttft_split: Option<TtftSplit>,
 }
 
 impl Figures {

@@ -10,6 +10,7 @@ pub mod sample;
 pub mod stats;
 pub mod steady;
 pub mod summary;
+pub mod ttft_split;
 pub mod verdict;
 pub mod window;
 

@@ -8,6 +8,7 @@ use super::outcome::{LoadOutcome, Window};
 use super::sample::RequestSample;
 use super::stats::percentiles;
 use super::steady;
+use super::ttft_split::{Batches, split};
 use super::window::within;
 
 /// What was asked for: needed to tell what came short of it.
@@ -19,6 +20,8 @@ pub struct Asked {
     pub max_tokens: u32,
     /// Servers, so that one which answered nothing is counted as zero.
     pub instances: u32,
+    /// `None` where a server's are not known, or it does not batch.
+    pub batches: Option<Batches>,
 }
 
 /// All figures of a load run. Latencies are of answered requests, counted from when each was due;
@@ -86,6 +89,7 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         connect_retry_s: outcome.connect_retry_s,
         per_instance: per_instance(samples, asked.instances),
         intervals: Intervals::default(),
+        ttft_split: asked.batches.and_then(|batches| split(samples, batches)),
     };
     figures.intervals = intervals(&figures, samples, window.as_ref(), asked.concurrency);
     figures
@@ -211,6 +215,7 @@ mod tests {
         concurrency: 2,
         max_tokens: 11,
         instances: 3,
+        batches: None,
     };
 
     fn close(a: f64, b: f64) {

@@ -362,6 +362,7 @@ mod tests {
             connect_retry_s: 0.0,
             per_instance: [(0, 500), (1, 499)].into(),
             intervals: Intervals::default(),
+            ttft_split: None,
         }
     }
 

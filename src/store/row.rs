@@ -168,6 +168,11 @@ pub struct CellRow {
     pub cool_down_s: Option<f64>,
     /// Cut off the window's ends: the rest of a ramp or a drain.
     pub window_trimmed_s: Option<f64>,
+
+    /// Where the mean TTFT went; see [`crate::measure::ttft_split`].
+    pub ttft_waiting_mean_s: Option<f64>,
+    pub ttft_prefill_mean_s: Option<f64>,
+    pub ttft_first_decode_mean_s: Option<f64>,
 }
 
 impl CellRow {
@@ -289,6 +294,9 @@ impl CellRow {
                 self.e2e_max_s,
             ],
         ) = spread(&f.e2e);
+        self.ttft_waiting_mean_s = micros(f.ttft_split.map(|split| split.waiting_mean_s));
+        self.ttft_prefill_mean_s = micros(f.ttft_split.map(|split| split.prefill_mean_s));
+        self.ttft_first_decode_mean_s = micros(f.ttft_split.map(|split| split.first_decode_mean_s));
         self.connect_p99_s = micros(f.connect.p99_s);
         self.connect_max_s = micros(f.connect.max_s);
         self.dispatch_lag_p99_s = micros(f.dispatch_lag.p99_s);

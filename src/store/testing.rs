@@ -130,6 +130,7 @@ pub(crate) fn figures() -> Figures {
         connect_retry_s: 0.25,
         per_instance: [(0, 64), (1, 64)].into(),
         intervals: Intervals::default(),
+        ttft_split: None,
     }
 }
 

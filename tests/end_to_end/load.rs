@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = &[
         through_nginx,
     ),
     ("a_sustained_window_is_reported", Needs::Nothing, sustained),
+    ("ttft_is_split_into_its_parts", Needs::Nothing, ttft_split),
 ];
 
 fn burst(lab: &Lab, more: &[&str]) -> Result<(), Failed> {
@@ -105,4 +106,56 @@ fn sustained(lab: &Lab) -> Result<(), Failed> {
     );
     ensure!(number(row, "servers_memory_peak_bytes")? > 1e7, "{row:?}");
     lab.nothing_left(Duration::from_secs(2))
+}
+
+/// A server that takes one request at a time: four at once wait for each other, and none of that
+/// waiting may pass for prefill.
+fn ttft_split(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    home.run([
+        "sweep",
+        "custom",
+        "--axis",
+        "concurrency=1,4",
+        "--axis",
+        "prompt_tokens=400",
+        "MLX_DECODE_CONCURRENCY=1",
+        "MLX_PROMPT_CONCURRENCY=1",
+        "MLX_MAX_TOKENS=96",
+        "MLX_REQUESTS_MULTIPLIER=5",
+    ])?
+    .expect(0)?;
+    let rows = home.csv()?;
+    let part = |concurrency: &str, name: &str| {
+        let row = rows.iter().find(|row| row["concurrency"] == concurrency);
+        number(row.ok_or("no such row")?, name)
+    };
+    for concurrency in ["1", "4"] {
+        let part = |name: &str| part(concurrency, name);
+        let (waiting, prefill) = (part("ttft_waiting_mean_s")?, part("ttft_prefill_mean_s")?);
+        let first_decode = part("ttft_first_decode_mean_s")?;
+        let ttft = part("ttft_mean_s")?;
+        let sum = waiting + prefill + first_decode;
+        ensure!(
+            (sum - ttft).abs() < 5e-6,
+            "{waiting} + {prefill} + {first_decode} is not {ttft}"
+        );
+        ensure!(prefill > 0.0 && first_decode > 0.0, "{rows:?}");
+    }
+    let (alone, together) = (
+        part("1", "ttft_prefill_mean_s")?,
+        part("4", "ttft_prefill_mean_s")?,
+    );
+    ensure!(
+        together < 4.0 * alone,
+        "prefill takes {alone} s alone and {together} s among four"
+    );
+    // Three answers of 96 tokens are before it.
+    let waited = part("4", "ttft_waiting_mean_s")?;
+    let answer = part("1", "e2e_mean_s")?;
+    ensure!(
+        waited > answer,
+        "it waited for {waited} s, one answer takes {answer} s"
+    );
+    Ok(())
 }

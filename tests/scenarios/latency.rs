@@ -180,6 +180,7 @@ async fn a_batch_never_has_more_in_flight_than_asked_and_sends_all() {
         concurrency: 4,
         max_tokens: 8,
         instances: 1,
+        batches: None,
     };
     let figures = summarise(&outcome, &asked);
     assert_eq!((figures.total_tokens, figures.requests), (320, 40));

@@ -15,6 +15,7 @@ fn asked(instances: u32) -> Asked {
         concurrency: 4,
         max_tokens: 8,
         instances,
+        batches: None,
     }
 }
 

@@ -42,6 +42,7 @@ async fn sustain(server: &Server, amount: Amount, stream: bool) -> (LoadOutcome,
         concurrency: 4,
         max_tokens: 20,
         instances: 1,
+        batches: None,
     };
     let figures = summarise(&outcome, &asked);
     (outcome, figures)

@@ -98,7 +98,13 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
     let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
+    // Without its parts the mean is one of the latencies below.
+    let of_ttft = |mean: Option<f64>| mean.filter(|_| row.ttft_waiting_mean_s.is_some());
     let others = [
+        ("TTFT, mean", secs(of_ttft(row.ttft_mean_s))),
+        ("- waiting", secs(row.ttft_waiting_mean_s)),
+        ("- prefill", secs(row.ttft_prefill_mean_s)),
+        ("- first decode", secs(row.ttft_first_decode_mean_s)),
         ("Requests", count(row.requests.map(u64::from))),
         ("Tokens", count(measured.then_some(row.total_tokens))),
         ("Prompt tokens", count(row.prompt_tokens)),
