@@ -163,7 +163,8 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
-        if let Some(text) = self.plan.order_sentence() {
+        let sentences = [self.plan.order_sentence(), self.plan.search_sentence()];
+        for text in sentences.into_iter().flatten() {
             self.emitter.notice(NoticeLevel::Info, text).await?;
         }
         self.read_idle_power().await;

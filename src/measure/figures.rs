@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::flow::Flow;
 use super::interval::Interval;
 use super::sample::ErrorClass;
 use super::steady::Unsteady;
@@ -100,6 +101,8 @@ pub struct Figures {
     pub per_instance: BTreeMap<u32, u32>,
     #[serde(default)]
     pub intervals: Intervals,
+    #[serde(default)]
+    pub flow: Option<Flow>,
 }
 
 impl Figures {
@@ -162,6 +165,8 @@ pub enum FlagKind {
     Disturbed,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
+    /// Requests that were due had to wait in this program: as many as allowed were in flight.
+    InFlightCapped,
 }
 
 impl FlagKind {

@@ -12,7 +12,7 @@ use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
     Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
-    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices,
+    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices, open_loop,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -123,7 +123,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         .as_ref()
         .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
     let servers = servers(c, &args, largest, inputs.nginx_found);
-    let workload = workload(c, mode);
+    let workload = workload(c, mode, inputs.drawn_seed);
     let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
     if !context.errors.is_empty() {
@@ -239,7 +239,7 @@ fn mode(c: &mut Context) -> Mode {
     mode
 }
 
-fn workload(c: &mut Context, mode: Mode) -> Workload {
+fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
     let window = WindowRule {
         min_s: c.number(Var::WindowMinS),
         min_e2e: c.number(Var::WindowMinE2e),
@@ -266,13 +266,15 @@ fn workload(c: &mut Context, mode: Mode) -> Workload {
         request_timeout_s: c.number(Var::RequestTimeout),
         retry_attempts: c.int(Var::RetryAttempts),
         retry_sleep_s: c.number(Var::RetrySleep),
+        open: open_loop::open_loop(c, drawn_seed),
+        limits: open_loop::limits(c),
     }
 }
 
 fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
     let seed = c.settings.int(Var::Seed);
     if c.settings.text(Var::Order) == Some("nested") {
-        if c.chosen_now(Var::Seed) && seed.is_some() {
+        if c.chosen_now(Var::Seed) && seed.is_some() && !open_loop::is_asked(c) {
             c.notices
                 .push("MLX_SEED is not used: MLX_ORDER=nested is the plan's order.".to_owned());
         }
@@ -287,7 +289,9 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
 
 /// Only sweeps last so long that a machine can change meanwhile.
 fn reference(c: &Context) -> Option<ReferenceRule> {
-    is_sweep(c.kind).then(|| ReferenceRule {
+    // Two windows of random arrivals differ by more than a machine drifts.
+    let compares = is_sweep(c.kind) && !open_loop::is_asked(c);
+    compares.then(|| ReferenceRule {
         every_s: c.number(Var::ReferenceEvery),
         drift: c.number(Var::DriftLimit) / 100.0,
     })
@@ -388,7 +392,9 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
     let several = match c.kind {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
         RunKind::Single | RunKind::Concurrent => false,
-        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick => largest > 1,
+        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick | RunKind::RateSweep => {
+            largest > 1
+        }
     };
     let balancer = match c.settings.text(Var::Balancer) {
         Some(chosen) if several && chosen == "nginx" => {

@@ -16,6 +16,7 @@ mod load;
 mod models;
 mod places;
 mod quick;
+mod rates;
 mod sweeps;
 #[cfg(target_os = "linux")]
 mod window;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         checks::TESTS,
         sweeps::TESTS,
         load::TESTS,
+        rates::TESTS,
         faults::TESTS,
         models::TESTS,
         control::TESTS,

@@ -25,6 +25,8 @@ impl Summary {
         let cells = if plan.kind == RunKind::Quick {
             // Refining adds some around the best.
             format!("{} to {}", estimate.cells, estimate.cells + MOST_REFINED)
+        } else if plan.search_sentence().is_some() {
+            format!("about {}", estimate.cells)
         } else {
             estimate.cells.to_string()
         };
