@@ -224,6 +224,7 @@ mod tests {
             (["sweep", "round-robin"], RunKind::RoundRobinSweep),
             (["sweep", "full"], RunKind::FullSweep),
             (["sweep", "custom"], RunKind::CustomSweep),
+            (["sweep", "rate"], RunKind::RateSweep),
         ] {
             let parsed = match parse(&words).unwrap().command {
                 Some(Command::Test(args)) => args.kind.into(),

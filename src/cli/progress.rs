@@ -221,6 +221,7 @@ mod tests {
                 requests: None,
                 max_tokens: 128,
                 prompt_tokens: None,
+                request_rate: None,
             },
             repeat: 1,
         };

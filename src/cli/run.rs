@@ -81,6 +81,9 @@ pub async fn run(
             if let Some(lines) = ranking.as_ref().and_then(figures::best_lines) {
                 show!("{lines}");
             }
+            if let Some(lines) = figures::saturation_lines(&earlier.saturation(&outcome.results)) {
+                show!("{lines}");
+            }
             if let Some(doubt) = ranking.as_ref().and_then(figures::doubt) {
                 say!("{doubt}");
             }

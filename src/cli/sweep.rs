@@ -26,6 +26,8 @@ pub enum SweepKind {
     Full,
     /// The axes given with --axis
     Custom,
+    /// Requests at a rate of their own: the rates of MLX_REQUEST_RATE_LIST, or a search for what saturates
+    Rate,
 }
 
 impl From<SweepKind> for RunKind {
@@ -35,6 +37,7 @@ impl From<SweepKind> for RunKind {
             SweepKind::RoundRobin => Self::RoundRobinSweep,
             SweepKind::Full => Self::FullSweep,
             SweepKind::Custom => Self::CustomSweep,
+            SweepKind::Rate => Self::RateSweep,
         }
     }
 }
@@ -131,6 +134,9 @@ fn dry_run(session: &Session, plan: &Plan) -> String {
     }
     let told = [plan.order_sentence(), plan.finalists_sentence()];
     for sentence in told.into_iter().flatten() {
+        let _ = writeln!(text, "note: {sentence}");
+    }
+    if let Some(sentence) = plan.search_sentence() {
         let _ = writeln!(text, "note: {sentence}");
     }
     let cells = plan.cells_as_run();

@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 33] = [
+pub(super) const TRAITS: [Trait; 35] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -139,6 +139,16 @@ pub(super) const TRAITS: [Trait; 33] = [
         "Mode",
         "A sustained window leaves out ramp-up and drain; a batch has both.",
         mode,
+    ),
+    warning(
+        "Load",
+        "In a closed loop a slow server is asked less; at a rate of their own, requests queue.",
+        load,
+    ),
+    info(
+        "Limits",
+        "Goodput counts the answers that are within them.",
+        limits,
     ),
     warning(
         "Streaming",
@@ -421,6 +431,25 @@ fn length(run: &ComparedRun, axis: &Axis) -> Option<String> {
         value => value.to_string(),
     };
     known.then(|| values.iter().map(as_it_is).collect::<Vec<_>>().join(", "))
+}
+
+fn load(run: &ComparedRun) -> Option<String> {
+    plan(run, |plan| match plan.workload.open {
+        Some(open) => format!("open loop, {} arrivals", open.arrivals),
+        None => "closed loop".to_owned(),
+    })
+}
+
+fn limits(run: &ComparedRun) -> Option<String> {
+    plan(run, |plan| {
+        let limits = plan.workload.limits;
+        let limit = |s: Option<f64>| shown(s.map(|s| format!("{} ms", s * 1e3)), "none");
+        format!(
+            "TTFT {}, TPOT {}",
+            limit(limits.ttft_s),
+            limit(limits.tpot_s)
+        )
+    })
 }
 
 fn server_args(run: &ComparedRun) -> Option<String> {

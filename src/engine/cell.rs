@@ -12,6 +12,7 @@ use super::error::EngineError;
 use super::event::{CellResult, CellStatus};
 use super::load::limits;
 use super::load::live::Live;
+use super::load::open::OpenRate;
 use super::load::probe::{self, Retry, WarmUp};
 use super::load::prompts::{PromptText, TokenScale};
 use super::load::schedule::{self, Amount, LoadSpec};
@@ -258,7 +259,7 @@ impl Runner {
     /// The cell's own load, once and short.
     fn warm_up_together(&self, cell: &Cell, spec: &LoadSpec) -> Option<LoadSpec> {
         Some(LoadSpec {
-            amount: Amount::Fixed(spec.concurrency),
+            amount: Amount::Fixed(warm_up::together(cell)),
             max_tokens: warm_up::tokens_together(&self.plan, cell)?,
             timeout: self.warm_up_timeout(),
             ..spec.clone()
@@ -294,9 +295,10 @@ impl Runner {
         let workload = &self.plan.workload;
         LoadSpec {
             concurrency: cell.load.concurrency,
-            amount: match cell.load.requests {
-                Some(requests) => Amount::Fixed(requests),
-                None => Amount::Sustained(workload.window),
+            amount: match (cell.load.requests, self.open_rate(cell)) {
+                (Some(requests), _) => Amount::Fixed(requests),
+                (None, Some(rate)) => Amount::Open(rate),
+                (None, None) => Amount::Sustained(workload.window),
             },
             max_tokens: cell.load.max_tokens,
             temperature: workload.temperature,
@@ -305,6 +307,18 @@ impl Runner {
             prompts: Arc::clone(&self.prompts),
             timeout: self.timeout(),
         }
+    }
+
+    /// Each cell of a run draws due times of its own, and the same ones whenever it is measured.
+    fn open_rate(&self, cell: &Cell) -> Option<OpenRate> {
+        let rate = cell.load.request_rate?;
+        let open = self.plan.workload.open?;
+        Some(OpenRate {
+            rate,
+            arrivals: open.arrivals,
+            seed: u64::from(open.seed) << 32 | u64::from(cell.index),
+            rule: self.plan.workload.window,
+        })
     }
 
     fn wedged_error(&self, waited_s: f64, in_flight: u32) -> EngineError {
@@ -350,6 +364,7 @@ impl Runner {
                 max_tokens: cell.load.max_tokens,
                 instances: cell.point.instances,
                 batches: self.batches(&cell.point),
+                limits: workload.limits,
             },
         );
         let context = Context {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::best::Measured;
 use crate::measure::figures::{Figures, Flag, FlagKind};
+use crate::measure::flow::SaturatedBy;
 use crate::measure::sample::RequestSample;
+use crate::measure::saturation::RatePoint;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::thermal::CellThermal;
 use crate::plan::{Balancer, Cell, LoadPoint, Plan, ServerPoint};
@@ -105,6 +107,20 @@ impl CellResult {
     /// The figure that cells are ranked by; `None` where nothing was measured.
     pub fn throughput_tps(&self) -> Option<f64> {
         self.figures.as_ref().map(|figures| figures.throughput_tps)
+    }
+
+    /// What it tells of its rate; `None` in a closed loop, and where nothing was measured. A rate at
+    /// which too many requests fail is too much.
+    pub fn rate_point(&self) -> Option<RatePoint> {
+        let rate = self.cell.load.request_rate?;
+        let flow = self.figures.as_ref()?.flow;
+        let saturated = flow.map_or(Some(SaturatedBy::Achieved), |flow| flow.open?.saturated);
+        let invalid = self.status == CellStatus::Invalid;
+        Some(RatePoint {
+            rate,
+            saturated: saturated.or(invalid.then_some(SaturatedBy::Achieved)),
+            goodput_rps: flow.and_then(|flow| flow.goodput).map(|good| good.rps),
+        })
     }
 
     /// What ranks its combination; `None` unless it is valid.

@@ -163,8 +163,12 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
-        let told = [self.plan.order_sentence(), self.plan.finalists_sentence()];
-        for text in told.into_iter().flatten() {
+        let sentences = [
+            self.plan.order_sentence(),
+            self.plan.search_sentence(),
+            self.plan.finalists_sentence(),
+        ];
+        for text in sentences.into_iter().flatten() {
             self.emitter.notice(NoticeLevel::Info, text).await?;
         }
         self.read_idle_power().await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::flow::Flow;
 use super::interval::Interval;
 use super::sample::ErrorClass;
 use super::steady::Unsteady;
@@ -104,6 +105,8 @@ pub struct Figures {
     /// Where the mean TTFT went; `None` where a server does not show it.
     #[serde(default)]
     pub ttft_split: Option<TtftSplit>,
+    #[serde(default)]
+    pub flow: Option<Flow>,
 }
 
 impl Figures {
@@ -166,6 +169,8 @@ pub enum FlagKind {
     Disturbed,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
+    /// Requests that were due had to wait in this program: as many as allowed were in flight.
+    InFlightCapped,
 }
 
 impl FlagKind {

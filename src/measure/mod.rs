@@ -3,10 +3,12 @@
 
 pub mod best;
 pub mod figures;
+pub mod flow;
 pub mod histogram;
 pub mod interval;
 pub mod outcome;
 pub mod sample;
+pub mod saturation;
 pub mod stats;
 pub mod steady;
 pub mod summary;

@@ -1,5 +1,7 @@
 //! How far a cell's figures can be trusted: each flag says what was seen and what to do.
 
+mod open;
+
 use super::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
 use crate::units::{Ratio, Secs};
 
@@ -67,6 +69,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         client_limited(figures, &context.thresholds),
         slow_connects(figures, &context.thresholds),
         unbalanced(figures, &context.thresholds),
+        open::in_flight_capped(figures),
         short_window(figures, context),
         no_steady_state(figures),
         stopped_early(figures, &context.thresholds),
@@ -201,6 +204,10 @@ fn cached(figures: &Figures, context: &Context) -> Option<Flag> {
 }
 
 fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
+    // That requests were held back on purpose has a flag of its own.
+    if open::held(figures) > 0 {
+        return None;
+    }
     let (lag_s, which) = tail_s(&figures.dispatch_lag)?;
     let ttft_s = figures.ttft.p50_s.or(figures.ttft.mean_s);
     let of_ttft_s = ttft_s.map(|ttft_s| ttft_s * limits.dispatch_lag_of_ttft);
@@ -289,6 +296,9 @@ fn short_window(figures: &Figures, context: &Context) -> Option<Flag> {
 
 fn no_steady_state(figures: &Figures) -> Option<Flag> {
     let unsteady = figures.unsteady?;
+    if let Some(flag) = open::queue_grows(unsteady) {
+        return Some(flag);
+    }
     Some(Flag {
         kind: FlagKind::NoSteadyState,
         detail: format!(
@@ -323,7 +333,7 @@ mod tests {
     use crate::measure::steady::Unsteady;
 
     /// 1,000 requests without anything to complain about.
-    fn good() -> Figures {
+    pub(super) fn good() -> Figures {
         let fast = |s: f64| Percentiles {
             n: 1000,
             mean_s: Some(s),
@@ -363,6 +373,7 @@ mod tests {
             per_instance: [(0, 500), (1, 499)].into(),
             intervals: Intervals::default(),
             ttft_split: None,
+            flow: None,
         }
     }
 

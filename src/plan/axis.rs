@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::server_args::reserved;
-use crate::settings::{Kind, Var, list};
+use crate::settings::rate;
+use crate::settings::{Kind, Rate, Var, list};
 
 /// Longest prompt that may be asked for, in tokens.
 const MAX_PROMPT_TOKENS: u32 = 1_000_000;
@@ -19,6 +20,8 @@ pub enum Axis {
     Concurrency,
     MaxTokens,
     PromptTokens,
+    /// Requests per second (open loop).
+    RequestRate,
     /// Any flag of the server, with its dashes.
     Flag(String),
 }
@@ -33,6 +36,7 @@ impl fmt::Display for Axis {
             Self::Concurrency => "concurrency",
             Self::MaxTokens => "max_tokens",
             Self::PromptTokens => "prompt_tokens",
+            Self::RequestRate => "request_rate",
             Self::Flag(flag) => flag,
         })
     }
@@ -40,13 +44,14 @@ impl fmt::Display for Axis {
 
 impl Axis {
     /// The built-in axes, in the order in which they are shown.
-    pub const BUILT_IN: [Self; 6] = [
+    pub const BUILT_IN: [Self; 7] = [
         Self::Instances,
         Self::DecodeConcurrency,
         Self::PromptConcurrency,
         Self::Concurrency,
         Self::MaxTokens,
         Self::PromptTokens,
+        Self::RequestRate,
     ];
 
     /// Dashes in front and the difference between `-` and `_` do not count; any name that is
@@ -71,6 +76,7 @@ impl Axis {
             Self::PromptConcurrency => Some(Var::PromptConcurrencyList),
             Self::Concurrency => Some(Var::ConcurrencyList),
             Self::MaxTokens => Some(Var::MaxTokensList),
+            Self::RequestRate => Some(Var::RequestRateList),
             Self::PromptTokens | Self::Flag(_) => None,
         }
     }
@@ -83,6 +89,7 @@ impl Axis {
             Self::PromptConcurrency => Some(Var::PromptConcurrency),
             Self::Concurrency => Some(Var::Concurrency),
             Self::MaxTokens => Some(Var::MaxTokens),
+            Self::RequestRate => Some(Var::RequestRate),
             Self::PromptTokens | Self::Flag(_) => None,
         }
     }
@@ -105,6 +112,8 @@ pub enum AxisValues {
     Numbers(Vec<u32>),
     /// Of a flag. An empty text leaves the flag out: the server's own default.
     Texts(Vec<String>),
+    /// Of the request rate. Written with a decimal point, so that they are not read as numbers.
+    Rates(Vec<Rate>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +163,7 @@ impl SweepAxis {
                 }
                 AxisValues::Texts(flag_values(&axis, values)?)
             }
+            Axis::RequestRate => AxisValues::Rates(rates(&axis, values)?),
             _ => AxisValues::Numbers(numbers(&axis, values)?),
         };
         Ok(Self { axis, values })
@@ -190,6 +200,14 @@ fn numbers(axis: &Axis, values: &str) -> Result<Vec<u32>, AxisError> {
         axis: axis.clone(),
         problem: e.to_string(),
         accepted: kind.accepted(),
+    })
+}
+
+fn rates(axis: &Axis, values: &str) -> Result<Vec<Rate>, AxisError> {
+    rate::parse_list(&values.replace('|', ",")).map_err(|problem| AxisError::Values {
+        axis: axis.clone(),
+        problem,
+        accepted: rate::accepted(),
     })
 }
 
@@ -254,6 +272,18 @@ mod tests {
             let values = AxisValues::Numbers(values);
             assert_eq!(SweepAxis::parse(text), Ok(SweepAxis { axis, values }));
         }
+    }
+
+    #[test]
+    fn rates_take_fractions_and_are_not_taken_for_numbers_in_a_file() {
+        let axis = SweepAxis::parse("request-rate=0.5..2x2|4").unwrap();
+        assert_eq!(axis.axis, Axis::RequestRate);
+        let json = serde_json::to_string(&axis.values).unwrap();
+        assert_eq!(json, "[0.5,1.0,2.0,4.0]");
+        let back: AxisValues = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, axis.values);
+        let error = SweepAxis::parse("request_rate=fast").unwrap_err();
+        assert!(error.to_string().contains("requests per second"), "{error}");
     }
 
     #[test]

@@ -6,13 +6,14 @@ use std::path::Path;
 use strum::IntoEnumIterator;
 
 use super::axis::{Axis, SweepAxis};
+use super::cell::Cell;
 use super::error::PlanError;
 use super::grid::{Grid, MAX_CELLS, Requests};
 use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
     Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
-    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices,
+    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices, open_loop,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -123,9 +124,10 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         .as_ref()
         .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
     let servers = servers(c, &args, largest, inputs.nginx_found);
-    let workload = workload(c, mode);
+    let workload = workload(c, mode, inputs.drawn_seed);
     let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
+    let finalists = finalists(c, mode, &cells);
     if !context.errors.is_empty() {
         return Err(context.errors);
     }
@@ -142,7 +144,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         order,
         reference: reference(&context),
         thermal: thermal(&context),
-        finalists: finalists(&context, mode),
+        finalists,
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -240,7 +242,7 @@ fn mode(c: &mut Context) -> Mode {
     mode
 }
 
-fn workload(c: &mut Context, mode: Mode) -> Workload {
+fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
     let window = WindowRule {
         min_s: c.number(Var::WindowMinS),
         min_e2e: c.number(Var::WindowMinE2e),
@@ -267,13 +269,15 @@ fn workload(c: &mut Context, mode: Mode) -> Workload {
         request_timeout_s: c.number(Var::RequestTimeout),
         retry_attempts: c.int(Var::RetryAttempts),
         retry_sleep_s: c.number(Var::RetrySleep),
+        open: open_loop::open_loop(c, drawn_seed),
+        limits: open_loop::limits(c),
     }
 }
 
 fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
     let seed = c.settings.int(Var::Seed);
     if c.settings.text(Var::Order) == Some("nested") {
-        if c.chosen_now(Var::Seed) && seed.is_some() {
+        if c.chosen_now(Var::Seed) && seed.is_some() && !open_loop::is_asked(c) {
             c.notices
                 .push("MLX_SEED is not used: MLX_ORDER=nested is the plan's order.".to_owned());
         }
@@ -288,7 +292,9 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
 
 /// Only sweeps last so long that a machine can change meanwhile.
 fn reference(c: &Context) -> Option<ReferenceRule> {
-    is_sweep(c.kind).then(|| ReferenceRule {
+    // Two windows of random arrivals differ by more than a machine drifts.
+    let compares = is_sweep(c.kind) && !open_loop::is_asked(c);
+    compares.then(|| ReferenceRule {
         every_s: c.number(Var::ReferenceEvery),
         drift: c.number(Var::DriftLimit) / 100.0,
     })
@@ -304,9 +310,11 @@ fn thermal(c: &Context) -> Option<ThermalRule> {
     })
 }
 
-/// Attached servers are not started anew; compatible mode does what the Python lab did.
-fn finalists(c: &Context, mode: Mode) -> u32 {
-    let apt = is_sweep(c.kind) && mode == Mode::Sustained && c.attached.is_none();
+/// Attached servers are not started anew; compatible mode does what the Python lab did; and in an open
+/// loop the most tokens per second are those of the highest rate.
+fn finalists(c: &Context, mode: Mode, cells: &[Cell]) -> u32 {
+    let open = cells.iter().any(|cell| cell.load.request_rate.is_some());
+    let apt = is_sweep(c.kind) && mode == Mode::Sustained && c.attached.is_none() && !open;
     if apt { c.int(Var::Finalists) } else { 0 }
 }
 
@@ -395,7 +403,9 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
     let several = match c.kind {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
         RunKind::Single | RunKind::Concurrent => false,
-        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick => largest > 1,
+        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick | RunKind::RateSweep => {
+            largest > 1
+        }
     };
     let balancer = match c.settings.text(Var::Balancer) {
         Some(chosen) if several && chosen == "nginx" => {

@@ -14,8 +14,10 @@ pub mod finalists;
 pub mod grid;
 pub mod known_flags;
 pub mod notices;
+pub mod open_loop;
 pub mod order;
 pub mod quick;
+pub mod rate_search;
 pub mod server_args;
 #[cfg(test)]
 mod tests;
@@ -32,9 +34,11 @@ pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
 pub use error::PlanError;
 pub use known_flags::KnownFlags;
+pub use open_loop::{Arrivals, OpenLoop};
 pub use order::Order;
 
 use crate::measure::figures::Mode;
+use crate::measure::flow::Limits;
 
 /// What a run is called on the command line and in file names.
 #[derive(
@@ -60,6 +64,7 @@ pub enum RunKind {
     FullSweep,
     CustomSweep,
     Quick,
+    RateSweep,
 }
 
 impl RunKind {
@@ -125,6 +130,12 @@ pub struct Workload {
     /// Retries of transient HTTP errors, outside the measured window only.
     pub retry_attempts: u32,
     pub retry_sleep_s: f64,
+    /// How cells with a request rate are loaded; `None` where none has one (closed loop).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<OpenLoop>,
+    /// Answers within them count as goodput.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// When a sustained window is long enough (measurement rule 5).

@@ -9,7 +9,7 @@ use super::cell::ServerPoint;
 use super::commands::expected_flags;
 use super::grid::duplicate_of;
 use super::server_args::ServerArgs;
-use super::{Plan, dimensions};
+use super::{Plan, dimensions, open_loop};
 use crate::settings::Var;
 use crate::wording::sentence;
 
@@ -123,6 +123,8 @@ fn unused(c: &Context) -> Vec<String> {
         }
         if let Some(single) = axis.single_var().filter(|&var| c.chosen_now(var))
             && swept(&axis)
+            // A search begins with it.
+            && !(axis == Axis::RequestRate && open_loop::is_search(c))
         {
             notices.push(format!("{single} is not used: {axis} is swept."));
         }

@@ -7,11 +7,12 @@ use super::escape;
 use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
 use crate::wording::capitalised;
 
-const FIGURES: [Layer; 6] = [
+const FIGURES: [Layer; 7] = [
     Layer::Throughput,
     Layer::TtftP50,
     Layer::TpotP50,
     Layer::E2eP50,
+    Layer::Goodput,
     Layer::Energy,
     Layer::Errors,
 ];
@@ -71,6 +72,9 @@ pub fn table(document: &Document<'_>) -> String {
     }
     if let Some(best) = document.best() {
         let _ = writeln!(text, "\n{}", escape::markdown(&format!("Best: {best}")));
+    }
+    if let Some(saturation) = document.fact("Saturation") {
+        let _ = writeln!(text, "\n{}", escape::markdown(saturation));
     }
     if let Some(ties) = board.tied_with() {
         let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(&ties)));

@@ -2,21 +2,31 @@
 
 use super::confirming::Confirming;
 use super::refining::Refining;
+use super::searching::{Searching, is_search};
 use crate::board::Layer;
 use crate::engine::event::CellResult;
 use crate::engine::source::{CellSource, Grid};
 use crate::measure::best::{Measured, Ranking, rank_measured};
 use crate::measure::interval::Interval;
+use crate::measure::saturation::{RatePoint, Saturation};
 use crate::plan::{Cell, LoadPoint, Plan, RunKind, ServerPoint};
 use crate::store::resume::Resumed;
 
 /// Every cell of a new run.
 pub fn all(plan: &Plan) -> Box<dyn CellSource> {
+    let search = || Searching::new(plan, plan.cells.clone());
+    if let Some(search) = is_search(plan).then(search).flatten() {
+        return Box::new(search);
+    }
     source(plan, plan.cells.clone(), Earlier::default())
 }
 
 /// The cells without a row; of a search, those that it would still come to.
 pub fn left(resumed: &Resumed) -> Box<dyn CellSource> {
+    let search = || Searching::resumed(resumed);
+    if let Some(search) = is_search(&resumed.plan).then(search).flatten() {
+        return Box::new(search);
+    }
     source(&resumed.plan, resumed.remaining(), Earlier::of(resumed))
 }
 
@@ -38,6 +48,8 @@ pub struct Earlier {
     pub valid: Vec<(Cell, f64)>,
     /// Of each valid one, the interval of its figure within its window.
     intervals: Vec<Option<Interval>>,
+    /// Of each cell with a rate: what else it is, and what came of the rate.
+    rates: Vec<(String, RatePoint)>,
 }
 
 impl Earlier {
@@ -54,6 +66,11 @@ impl Earlier {
             done: resumed.done.len() as u32,
             valid,
             intervals,
+            rates: resumed
+                .rows
+                .iter()
+                .filter_map(|row| Some((at_any_rate(cell(row.cell)?), row.rate_point()?)))
+                .collect(),
         }
     }
 
@@ -65,6 +82,15 @@ impl Earlier {
             throughput_tps: *throughput_tps,
             within: *within,
         })
+    }
+
+    /// What the whole run tells of the rates that its servers keep up with: each combination of
+    /// everything else, and that.
+    pub fn saturation(&self, now: &[CellResult]) -> Vec<(String, Saturation)> {
+        let now = now
+            .iter()
+            .filter_map(|result| Some((at_any_rate(&result.cell), result.rate_point()?)));
+        Saturation::by_group(self.rates.iter().cloned().chain(now))
     }
 
     /// The best combination of the whole run and its ties; each by its valid cells, the fastest
@@ -80,6 +106,29 @@ impl Earlier {
         let of = |places: Vec<usize>| places.into_iter().map(|place| cells[place].clone());
         Some(ranking.map(|places| of(places).collect()))
     }
+}
+
+/// A cell's name without its rate.
+fn at_any_rate(cell: &Cell) -> String {
+    let point = cell.point.clone();
+    let flags = point
+        .flags
+        .iter()
+        .map(|f| format!("{}={}", f.flag, f.value));
+    let shown = |v: Option<u32>| v.map_or_else(|| "own".to_owned(), |v| v.to_string());
+    let mut parts = vec![
+        format!("instances={}", point.instances),
+        format!("decode_concurrency={}", shown(point.decode_concurrency)),
+        format!("prompt_concurrency={}", shown(point.prompt_concurrency)),
+        format!("max_tokens={}", cell.load.max_tokens),
+    ];
+    parts.extend(
+        cell.load
+            .prompt_tokens
+            .map(|n| format!("prompt_tokens={n}")),
+    );
+    parts.extend(flags);
+    parts.join(" ")
 }
 
 #[cfg(test)]

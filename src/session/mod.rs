@@ -6,6 +6,7 @@ pub mod cells;
 mod confirming;
 pub mod model;
 pub mod refining;
+pub mod searching;
 
 use std::fmt::Display;
 use std::hash::{BuildHasher as _, RandomState};

@@ -9,6 +9,7 @@ use strum::IntoEnumIterator;
 use super::base_url::BaseUrl;
 use super::error::SettingError;
 use super::overrides::Overrides;
+use super::rate::Rate;
 use super::saved::SavedSettings;
 use super::secret::Secret;
 use super::table::{self, DefaultValue, Var};
@@ -248,6 +249,15 @@ impl Settings {
     pub fn list(&self, var: Var) -> &[u32] {
         match self.get(var).map(|s| &s.value) {
             Some(Value::List(values)) => values,
+            Some(other) => wrong_type(var, other),
+            None => &[],
+        }
+    }
+
+    /// Empty where none is given.
+    pub fn rates(&self, var: Var) -> &[Rate] {
+        match self.get(var).map(|s| &s.value) {
+            Some(Value::Rates(values)) => values,
             Some(other) => wrong_type(var, other),
             None => &[],
         }
@@ -501,6 +511,7 @@ mod tests {
                     assert!(settings.get(var).is_some(), "{var} has a default");
                     settings.is_on(var);
                 }
+                Kind::Rates => assert!(settings.rates(var).is_empty(), "{var}"),
                 Kind::List { .. } => assert!(!settings.list(var).is_empty(), "{var}"),
                 Kind::Urls => assert!(settings.urls(var).is_empty()),
                 Kind::Secret => assert!(settings.secret(var).is_none()),

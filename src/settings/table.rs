@@ -1,6 +1,7 @@
 //! Every setting, once: name, group, what it accepts, default, help. The environment, the command
 //! line's help, form fields and the README's reference all read this table.
 
+use super::rate::{MAX_RPS, MIN_RPS};
 use super::value::Kind;
 
 /// Where a setting stands in forms and references.
@@ -157,6 +158,15 @@ settings! {
     IdenticalPrompts "MLX_IDENTICAL_PROMPTS" Workload, Kind::Switch, Always("0"),
         "Send the same prompt each time, so that the server's prompt cache answers part of it; labelled in results";
 
+    RequestRate "MLX_REQUEST_RATE" Workload,
+        Kind::Number { min: MIN_RPS, max: MAX_RPS, unit: "requests per second" },
+        Computed("closed loop: a number of requests is held in flight"),
+        "Open loop: requests are sent at this rate whether or not earlier ones are answered, and latency counts from when each was due (sweeps; a search for the rate that saturates begins with it)";
+    Arrivals "MLX_ARRIVALS" Workload, Kind::Choice(&["poisson", "constant"]), Always("poisson"),
+        "Open loop: gaps between requests that are random, as of many people who know nothing of each other (poisson), or all equal (constant)";
+    MaxInFlight "MLX_MAX_IN_FLIGHT" Workload, int(1, MAX_BATCH), Always("1024"),
+        "Open loop: so many requests are in flight at most; more wait in this program, their latency still counts from when they were due, and the cell is flagged";
+
     Attach "MLX_ATTACH" Server, Kind::Urls, Computed("off: servers are started"),
         "Base URLs of running OpenAI-compatible servers to measure instead of starting any; `off` starts them";
     AttachModel "MLX_ATTACH_MODEL" Server, Kind::Text, Computed("what `/v1/models` of the attached server lists, if that is one"),
@@ -205,6 +215,10 @@ settings! {
     MaxTokensList "MLX_MAX_TOKENS_LIST" Sweep, list(MAX_TOKENS), Always("128,256,512,1024"),
         "Tokens per request to sweep (round-robin sweep)";
 
+    RequestRateList "MLX_REQUEST_RATE_LIST" Sweep, Kind::Rates,
+        Computed("searched: doubled until the server is saturated, then narrowed to about 10 %"),
+        "Request rates to sweep (rate sweep), in requests per second";
+
     Mode "MLX_MODE" Quality, Kind::Choice(&["sustained", "compatible"]),
         Computed("sustained; compatible where MLX_NUM_REQUESTS or MLX_REQUESTS_MULTIPLIER is set"),
         "Hold the load for a window (sustained), or send a fixed number of requests as the Python lab did (compatible)";
@@ -220,6 +234,12 @@ settings! {
     WindowMaxS "MLX_WINDOW_MAX_S" Quality, seconds(0.1, DAY_S),
         PerKind { kinds: &[("quick", "2.5")], other: "60" },
         "... but never longer than this, and a window cut short says so";
+    TtftLimit "MLX_TTFT_LIMIT_MS" Quality,
+        Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),
+        "TTFT that an answer may take: `tune` looks for the most tokens per second whose TTFT p95 is under it; answers within it count as goodput";
+    TpotLimit "MLX_TPOT_LIMIT_MS" Quality,
+        Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),
+        "TPOT that an answer may take; answers within it, and within the limit of TTFT, count as goodput";
     Repeats "MLX_REPEATS" Quality, int(1, 1000), Always("1"),
         "Times to measure each cell, each from a separate server start";
     Finalists "MLX_FINALISTS" Quality, int(0, 64), Always("3"),

@@ -1,15 +1,19 @@
 //! One row of a results file: the struct is the format. The header line is derived from it, so the
 //! columns and the code that fills them cannot drift apart.
 
+mod rates;
+
 use serde::{Deserialize, Serialize, Serializer};
 use strum::IntoEnumIterator;
 
 use super::pairs;
 use crate::engine::event::{CellResult, CellStatus};
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
+use crate::measure::flow::SaturatedBy;
 use crate::measure::interval::Interval;
 use crate::monitor::energy::EnergySource;
-use crate::plan::{Balancer, Cell, FlagValue, Plan};
+use crate::plan::{Arrivals, Balancer, Cell, FlagValue, Plan};
+use crate::settings::Rate;
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
 pub const CLASSIC_COLUMNS: [&str; 8] = [
@@ -173,6 +177,25 @@ pub struct CellRow {
     pub ttft_waiting_mean_s: Option<f64>,
     pub ttft_prefill_mean_s: Option<f64>,
     pub ttft_first_decode_mean_s: Option<f64>,
+    /// Requests per second that were offered (open loop; `concurrency` is then the most that may be in
+    /// flight); blank in a closed loop.
+    pub request_rate_rps: Option<Rate>,
+    pub arrivals: Option<Arrivals>,
+    /// Requests that were due within the window: latencies and goodput are of those.
+    pub due_requests: Option<u32>,
+    /// Requests per second whose answer ended within the window (or batch).
+    pub achieved_rps: Option<f64>,
+    pub in_flight_mean: Option<f64>,
+    pub in_flight_max: Option<u32>,
+    /// Requests that waited in this program, since as many as allowed were in flight.
+    pub held_requests: Option<u32>,
+    /// How it was seen that the servers did not keep up with the rate; blank where they did.
+    pub saturated_by: Option<SaturatedBy>,
+    /// Requests per second that were answered within both limits, and their share of those due.
+    pub goodput_rps: Option<f64>,
+    pub goodput_ratio: Option<f64>,
+    pub ttft_limit_s: Option<f64>,
+    pub tpot_limit_s: Option<f64>,
 }
 
 impl CellRow {
@@ -189,10 +212,13 @@ impl CellRow {
         match &result.figures {
             Some(figures) => row.set_figures(figures),
             None if result.status == CellStatus::Skipped => {}
+            // How many an open loop would have sent is not known.
+            None if row.request_rate_rps.is_some() => row.errors = 1,
             None => row.errors = result.cell.load.requests.unwrap_or(row.concurrency),
         }
         row.set_machine(result);
         row.set_times(result);
+        row.set_limits(plan);
         if let Some(attached) = &plan.servers.attached {
             row.attached = joined(attached.urls.iter().map(ToString::to_string), " ");
         }
@@ -211,6 +237,7 @@ impl CellRow {
             extra_axes: pairs::join(cell.point.flags.iter().map(|f| (&f.flag, &f.value))),
             max_tokens: Some(cell.load.max_tokens),
             asked_prompt_tokens: cell.load.prompt_tokens,
+            request_rate_rps: cell.load.request_rate,
             ..Self::default()
         }
     }
@@ -236,6 +263,9 @@ impl CellRow {
         self.window_trimmed_s = f.window_s.and_then(|_| rounded(f.window_trimmed_s, 3));
         self.set_latencies(f);
         self.set_intervals(&f.intervals);
+        if let Some(flow) = &f.flow {
+            self.set_flow(flow);
+        }
         self.connect_retries = Some(f.connect_retries);
         self.connect_retry_s = micros(Some(f.connect_retry_s));
         self.prompt_tokens = Some(f.prompt_tokens);
@@ -405,6 +435,7 @@ impl CellRow {
             && self.max_tokens == asked.max_tokens
             && self.asked_prompt_tokens == asked.asked_prompt_tokens
             && self.extra_axes == asked.extra_axes
+            && self.request_rate_rps == asked.request_rate_rps
     }
 }
 

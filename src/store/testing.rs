@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::engine::event::{CellResult, CellStatus, CellTimes, EngineEvent, ServerProof};
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
+use crate::measure::flow::Limits;
 use crate::measure::sample::ErrorClass;
 use crate::monitor::sample::MachineSummary;
 use crate::monitor::thermal::CellThermal;
@@ -30,6 +31,7 @@ pub(crate) fn cell(index: u32, decode: Option<u32>, concurrency: u32) -> Cell {
             requests: None,
             max_tokens: 64,
             prompt_tokens: None,
+            request_rate: None,
         },
         repeat: 1,
     }
@@ -59,6 +61,8 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             request_timeout_s: 120.0,
             retry_attempts: 8,
             retry_sleep_s: 0.5,
+            open: None,
+            limits: Limits::default(),
         },
         servers: ServerOptions {
             env: std::collections::BTreeMap::new(),
@@ -131,6 +135,7 @@ pub(crate) fn figures() -> Figures {
         per_instance: [(0, 64), (1, 64)].into(),
         intervals: Intervals::default(),
         ttft_split: None,
+        flow: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod load;
 mod models;
 mod places;
 mod quick;
+mod rates;
 mod statistics;
 mod sweeps;
 #[cfg(target_os = "linux")]
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         checks::TESTS,
         sweeps::TESTS,
         load::TESTS,
+        rates::TESTS,
         faults::TESTS,
         models::TESTS,
         control::TESTS,

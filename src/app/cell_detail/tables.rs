@@ -5,6 +5,7 @@ use strum::IntoEnumIterator as _;
 use crate::board::{Board, CellState, Layer};
 use crate::measure::interval::{self, Interval, ONE_WINDOW};
 use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
+use crate::settings::Rate;
 use crate::store::pairs;
 use crate::store::row::CellRow;
 use crate::units::{Secs, grouped};
@@ -115,6 +116,15 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
             "Cut off before",
             secs(row.window_trimmed_s.filter(|s| *s > 0.0)),
         ),
+        (
+            "Offered",
+            row.request_rate_rps.map(|rate| offered(row, rate)),
+        ),
+        ("Due in the window", count(row.due_requests.map(u64::from))),
+        ("Answered", row.achieved_rps.map(per_second)),
+        ("Within limits", within_limits(row)),
+        ("In flight", in_flight(row)),
+        ("Saturated", row.saturated_by.map(|by| by.text().to_owned())),
         ("CPU", row.cpu_mean_pct.map(|pct| format!("{pct:.0} %"))),
         (
             "GPU power",
@@ -129,6 +139,32 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
         .into_iter()
         .filter_map(|(name, text)| Some((name.to_owned(), text?)));
     layers.chain(others).collect()
+}
+
+fn per_second(rps: f64) -> String {
+    format!("{} requests/s", grouped(rps, 2))
+}
+
+/// "4.5 requests/s, poisson".
+fn offered(row: &CellRow, rate: Rate) -> String {
+    let arrivals = row.arrivals.map(|arrivals| format!(", {arrivals}"));
+    format!("{rate} requests/s{}", arrivals.unwrap_or_default())
+}
+
+/// "3.90 requests/s, 92 %": goodput.
+fn within_limits(row: &CellRow) -> Option<String> {
+    let share = row
+        .goodput_ratio
+        .map(|ratio| format!(", {:.0} %", ratio * 100.0));
+    row.goodput_rps
+        .map(|rps| format!("{}{}", per_second(rps), share.unwrap_or_default()))
+}
+
+/// "7.4, 12 at most"; of a closed loop it is the concurrency, and not told twice.
+fn in_flight(row: &CellRow) -> Option<String> {
+    row.request_rate_rps?;
+    let (mean, most) = (row.in_flight_mean?, row.in_flight_max?);
+    Some(format!("{mean:.1}, {most} at most"))
 }
 
 /// Under load: "1,775 MHz, 91.0 % of cold".

@@ -88,7 +88,7 @@ pub async fn send(target: &Target, ask: Ask, epoch: Instant, live: &Live) -> Sen
     let exchange = exchange(target, endpoint, ask, live, &mut trace);
     let result = tokio::time::timeout(timeout, exchange).await;
     let ended = Instant::now();
-    let result = result.unwrap_or_else(|_| Err(timed_out(&trace, timeout)));
+    let result = result.unwrap_or_else(|_| Err(timed_out(&trace, timeout + (dispatched - due))));
 
     let s = |at: Instant| at.saturating_duration_since(epoch).as_secs_f64();
     let connected = trace.last_try.as_ref().and_then(|t| t.handed_over());
@@ -308,7 +308,8 @@ fn causes(error: &dyn Error) -> String {
     text
 }
 
-fn timed_out(trace: &Trace, timeout: Duration) -> RequestError {
+/// `waited` is since the request was due.
+fn timed_out(trace: &Trace, waited: Duration) -> RequestError {
     let sent = trace.last_try.as_ref().and_then(|t| t.handed_over());
     let phase = if sent.is_none() {
         "its connection stood"
@@ -323,7 +324,7 @@ fn timed_out(trace: &Trace, timeout: Duration) -> RequestError {
         class: ErrorClass::Timeout,
         detail: format!(
             "the request took longer than {} s, before {phase} ({} chunks of text so far)",
-            timeout.as_secs_f64(),
+            waited.as_millis() as f64 / 1e3,
             trace.answer.arrivals.len()
         ),
     }

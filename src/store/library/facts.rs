@@ -8,11 +8,14 @@ use serde_json::Value;
 use super::{Rows, kind_text, origin_text};
 use crate::engine::event::RunEnd;
 use crate::measure::figures::Mode;
+use crate::measure::saturation::Saturation;
 use crate::monitor::info::MachineInfo;
 use crate::plan::{Attached, RunKind};
 use crate::store::read::Origin;
+use crate::store::row::CellRow;
 use crate::store::sidecar::Metadata;
 use crate::units::{Bytes, Secs};
+use crate::wording::capitalised;
 
 /// A name and its value, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +100,7 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     facts.push("Chip", chip(&metadata.provenance.machine));
     facts.push("Memory", machine.memory_total.map(|b: Bytes| b.to_string()));
     facts.push("System", machine.system());
+    of_rates(facts, metadata, rows);
     let attached = metadata.plan.servers.attached.as_ref();
     facts.push("Attached to", attached.map(Attached::names));
     let software = |name: &str| text(&metadata.provenance.software, name);
@@ -107,6 +111,51 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     if !metadata.resumed.is_empty() {
         facts.push("Resumed", Some(times(metadata.resumed.len())));
     }
+}
+
+/// Of requests that come at a rate, and of what is held against limits.
+fn of_rates(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
+    let workload = &metadata.plan.workload;
+    let limits = [
+        ("TTFT", workload.limits.ttft_s),
+        ("TPOT", workload.limits.tpot_s),
+    ];
+    let limits: Vec<String> = limits
+        .into_iter()
+        .filter_map(|(name, limit_s)| Some(format!("{name} {}", Secs(limit_s?))))
+        .collect();
+    facts.push("Limits", (!limits.is_empty()).then(|| limits.join(", ")));
+    let Some(open) = workload.open else {
+        return;
+    };
+    facts.push(
+        "Load",
+        Some(format!("Open loop, {} arrivals", open.arrivals)),
+    );
+    let points = rows.iter().filter_map(|row| {
+        let at = CellRow {
+            request_rate_rps: None,
+            concurrency: 0,
+            ..row.clone().into_owned()
+        };
+        Some((super::best::settings(&at), row.rate_point()?))
+    });
+    let found = Saturation::by_group(points);
+    let several = found.len() > 1;
+    let lines: Vec<String> = found
+        .into_iter()
+        .map(|(name, of)| {
+            if several {
+                format!("{name}: {of}")
+            } else {
+                of.to_string()
+            }
+        })
+        .collect();
+    facts.push(
+        "Saturation",
+        (!lines.is_empty()).then(|| capitalised(&lines.join("; "))),
+    );
 }
 
 fn times(n: usize) -> String {

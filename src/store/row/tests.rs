@@ -101,7 +101,7 @@ fn bounds_stand_after_all_that_was_there_before() {
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let error = header.iter().position(|name| *name == "error").unwrap();
     assert_eq!(header[error + 1], "throughput_low_tps");
-    assert!(header[error + 1..].len() >= 16);
+    assert_eq!(header[error + 8], "e2e_p50_high_s");
 
     // A file from before has none of them.
     let old = format!("{}\n1,8,4,2,100.0", header[..5].join(","));
@@ -128,31 +128,20 @@ fn the_clock_is_blank_where_none_was_read() {
     assert_eq!(row.thermal_repeats, Some(2));
     let text = csv_of(&row);
     assert_eq!(read_back(&text), row);
-    let names = [
-        "gpu_clock_under_load_mhz",
-        "gpu_clock_of_cold_ratio",
-        "thermal_repeats",
-        "cool_down_s",
-        "window_trimmed_s",
-    ];
-    let shown = names.map(|name| value_of(&text, name));
-    assert_eq!(shown, ["1774.5", "0.91", "2", "31.25", "0.0"]);
+    let header = text.lines().next().unwrap();
+    assert!(
+        header.contains(
+            ",gpu_clock_under_load_mhz,gpu_clock_of_cold_ratio,thermal_repeats,cool_down_s,window_trimmed_s"
+        ),
+        "{header}"
+    );
+    let clock = |text: &str| columns(text, "gpu_clock_under_load_mhz", 5);
+    assert_eq!(clock(&text), "1774.5,0.91,2,31.25,0.0");
     // The first cell has nothing to be compared with, and a machine without a sensor nothing at all.
     measured.thermal.clock_of_cold = None;
     assert_eq!(row_of(&measured).gpu_clock_of_cold_ratio, None);
     measured.thermal = CellThermal::default();
-    let text = csv_of(&row_of(&measured));
-    let shown = names.map(|name| value_of(&text, name));
-    assert_eq!(shown, ["", "", "", "", "0.0"]);
-}
-
-/// What stands in the column `name` of a file with one row.
-fn value_of(text: &str, name: &str) -> String {
-    let mut file = csv::Reader::from_reader(text.as_bytes());
-    let headers = file.headers().unwrap().clone();
-    let column = headers.iter().position(|header| header == name);
-    let row = file.records().next().unwrap().unwrap();
-    row[column.unwrap_or_else(|| panic!("no column {name}"))].to_owned()
+    assert_eq!(clock(&csv_of(&row_of(&measured))), ",,,,0.0");
 }
 
 #[test]
@@ -168,9 +157,10 @@ fn the_parts_of_ttft_stand_beside_it() {
         ..figures()
     });
     let text = csv_of(&row_of(&measured));
-    assert_eq!(value_of(&text, "ttft_waiting_mean_s"), "0.25");
-    assert_eq!(value_of(&text, "ttft_prefill_mean_s"), "0.125");
-    assert_eq!(value_of(&text, "ttft_first_decode_mean_s"), "0.012346");
+    assert_eq!(
+        columns(&text, "ttft_waiting_mean_s", 3),
+        "0.25,0.125,0.012346"
+    );
 }
 
 #[test]
@@ -191,13 +181,15 @@ fn energy_has_its_source() {
     assert_eq!(row.why_no_energy(), None);
     let text = csv_of(&row);
     assert_eq!(read_back(&text), row);
-    let names = [
-        "energy_j_per_token",
-        "energy_idle_subtracted_j_per_token",
-        "energy_source",
-    ];
-    let shown = names.map(|name| value_of(&text, name));
-    assert_eq!(shown, ["0.412346", "0.3", "gpu+cpu"]);
+    let header = text.lines().next().unwrap();
+    assert!(
+        header.contains(
+            ",energy_j_per_token,energy_idle_subtracted_j_per_token,energy_source,gpu_clock_"
+        ),
+        "{header}"
+    );
+    let energy = columns(&text, "energy_j_per_token", 3);
+    assert_eq!(energy, "0.412346,0.3,gpu+cpu");
 
     // Without a sensor all three are blank, and not zero.
     measured.machine.energy = None;
@@ -205,7 +197,7 @@ fn energy_has_its_source() {
     let row = row_of(&measured);
     assert_eq!(row.why_no_energy(), Some("no power sensor"));
     let text = csv_of(&row);
-    assert_eq!(names.map(|name| value_of(&text, name)), ["", "", ""]);
+    assert_eq!(columns(&text, "energy_j_per_token", 3), ",,");
 
     // A file from before opens, and a machine that was not watched is not blamed.
     let old = read_back("instances,concurrency,cell,total_tokens\n1,2,3,100\n");
@@ -259,4 +251,102 @@ fn columns_of_other_versions_do_no_harm() {
     assert_eq!((row.instances, row.concurrency, row.cell), (1, 2, 3));
     assert_eq!(row.status, None);
     assert_eq!(row.flag_kinds(), [FlagKind::ShortWindow]);
+}
+
+/// As many columns of the first row, from the one of this name on.
+fn columns(text: &str, first: &str, count: usize) -> String {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let at = header.iter().position(|name| name == first).unwrap();
+    let row = reader.records().next().unwrap().unwrap();
+    row.iter()
+        .skip(at)
+        .take(count)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[test]
+fn a_rate_is_told_with_what_became_of_it_and_blank_in_a_closed_loop() {
+    use crate::measure::flow::{Flow, Goodput, Limits, OpenFlow};
+    let limits = Limits {
+        ttft_s: Some(0.5),
+        tpot_s: None,
+    };
+    let mut measured = result(&cell(3, Some(8), 1024));
+    let mut flow = Flow {
+        achieved_rps: 3.9,
+        in_flight_mean: 7.25,
+        in_flight_max: 12,
+        limits,
+        goodput: Some(Goodput {
+            rps: 2.5,
+            ratio: 0.625,
+        }),
+        open: Some(OpenFlow {
+            rate_rps: 4.5,
+            due: 80,
+            held: 1,
+            saturated: Some(SaturatedBy::Queue),
+        }),
+    };
+    let with = |measured: &mut CellResult, flow| {
+        measured.figures = Some(Figures {
+            flow: Some(flow),
+            ..figures()
+        });
+    };
+    measured.cell.load.request_rate = Rate::from_rps(4.5);
+    with(&mut measured, flow);
+    let mut plan = crate::store::testing::plan(std::path::Path::new("results"), 1);
+    plan.workload.limits = limits;
+    plan.workload.open = Some(crate::plan::OpenLoop {
+        arrivals: Arrivals::Poisson,
+        seed: 1,
+        max_in_flight: 1024,
+        search: false,
+    });
+    let row = CellRow::new(&measured, &plan);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    assert_eq!(
+        columns(&text, "request_rate_rps", 12),
+        "4.5,poisson,80,3.9,7.25,12,1,queue,2.5,0.625,0.5,"
+    );
+    assert!(row.belongs_to(&measured.cell));
+    assert_eq!(row.rate_point(), measured.rate_point());
+    let point = row.rate_point().unwrap();
+    assert_eq!(
+        (point.saturated, point.goodput_rps),
+        (Some(SaturatedBy::Queue), Some(2.5))
+    );
+    measured.cell.load.request_rate = Rate::from_rps(4.6);
+    assert!(
+        !row.belongs_to(&measured.cell),
+        "another rate is another cell"
+    );
+
+    // A rate at which requests fail is too much, whatever else was seen.
+    flow.open = flow.open.map(|open| OpenFlow {
+        saturated: None,
+        ..open
+    });
+    with(&mut measured, flow);
+    measured.status = CellStatus::Invalid;
+    let row = CellRow::new(&measured, &plan);
+    assert_eq!(row.rate_point(), measured.rate_point());
+    assert_eq!(
+        row.rate_point().unwrap().saturated,
+        Some(SaturatedBy::Achieved)
+    );
+
+    measured.cell.load.request_rate = None;
+    flow.open = None;
+    with(&mut measured, flow);
+    let row = CellRow::new(&measured, &plan);
+    assert_eq!(
+        columns(&csv_of(&row), "request_rate_rps", 9),
+        ",,,3.9,7.25,12,,,2.5"
+    );
+    assert_eq!(row.rate_point(), None);
 }

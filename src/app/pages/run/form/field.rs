@@ -75,6 +75,10 @@ impl Field {
                 Ok(Value::List(values)) => Some(words::preview(&values)),
                 _ => None,
             },
+            kind @ Kind::Rates => match kind.parse(&self.text) {
+                Ok(Value::Rates(values)) => Some(words::preview(&values)),
+                _ => None,
+            },
             _ => None,
         };
     }

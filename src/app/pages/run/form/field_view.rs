@@ -40,10 +40,20 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                 text(ui, field, label, CONTROL_WIDTH, "", actions);
             }),
             Kind::Number { unit, .. } => beside(ui, field, actions, |ui, field, label, actions| {
-                let unit = if unit == "seconds" { "s" } else { unit };
+                let unit = match unit {
+                    "seconds" => "s",
+                    "milliseconds" => "ms",
+                    "requests per second" => "req/s",
+                    other => other,
+                };
                 text(ui, field, label, CONTROL_WIDTH, unit, actions);
             }),
-            Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } | Kind::Urls => {
+            Kind::Text
+            | Kind::Path
+            | Kind::Paths
+            | Kind::List { .. }
+            | Kind::Rates
+            | Kind::Urls => {
                 below(ui, field, actions);
             }
             // Has a control of its own, whose text no edit holds.

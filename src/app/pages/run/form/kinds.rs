@@ -24,6 +24,7 @@ pub(super) const MENU: [(&str, &[RunKind]); 3] = [
             RunKind::RoundRobinSweep,
             RunKind::FullSweep,
             RunKind::CustomSweep,
+            RunKind::RateSweep,
         ],
     ),
 ];
@@ -58,6 +59,10 @@ pub(super) const fn words(kind: RunKind) -> KindWords {
         RunKind::CustomSweep => (
             "Custom sweep",
             "Any axes: the built-in ones, or any flag of the server.",
+        ),
+        RunKind::RateSweep => (
+            "Rate sweep",
+            "Requests that come at a rate of their own: what can the server keep up with?",
         ),
     };
     KindWords { name, about }

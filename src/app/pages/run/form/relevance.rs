@@ -109,6 +109,7 @@ impl Relevance<'_> {
                 | RunKind::RoundRobinSweep
                 | RunKind::FullSweep
                 | RunKind::CustomSweep
+                | RunKind::RateSweep
         ) || self.sweeps(&Axis::Instances);
         if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.list_var() == Some(var)) {
             return self.own_axes().contains(axis);
@@ -123,19 +124,30 @@ impl Relevance<'_> {
             // Has a control of its own.
             Var::AttachKey => false,
             Var::Concurrency => kind != RunKind::Single,
-            Var::NumRequests => !matches!(kind, RunKind::Single | RunKind::Quick),
+            Var::NumRequests => {
+                !matches!(kind, RunKind::Single | RunKind::Quick | RunKind::RateSweep)
+            }
             Var::ServerInstances => matches!(
                 kind,
-                RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::CustomSweep
+                RunKind::RoundRobin
+                    | RunKind::RoundRobinSweep
+                    | RunKind::CustomSweep
+                    | RunKind::RateSweep
             ),
-            Var::ServerPort => !several || kind == RunKind::CustomSweep,
+            Var::ServerPort => {
+                !several || matches!(kind, RunKind::CustomSweep | RunKind::RateSweep)
+            }
             Var::ServerBasePort
             | Var::NginxPort
             | Var::Balancer
             | Var::NginxBin
             | Var::StartupDelay => several,
-            Var::RequestsMultiplier
-            | Var::Mode
+            Var::RequestsMultiplier | Var::Mode => sweep && kind != RunKind::RateSweep,
+            Var::RequestRate
+            | Var::Arrivals
+            | Var::MaxInFlight
+            | Var::TtftLimit
+            | Var::TpotLimit
             | Var::Repeats
             | Var::Finalists
             | Var::ReferenceEvery
@@ -166,7 +178,21 @@ impl Relevance<'_> {
             Some(mode) => mode == "compatible",
             None => counts,
         };
+        let open = self.sweeps(&Axis::RequestRate) || settings.is_given(Var::RequestRate);
         match var {
+            Var::Seed if open => false,
+            Var::Arrivals | Var::MaxInFlight => !open,
+            Var::Concurrency
+            | Var::ConcurrencyList
+            | Var::ReferenceEvery
+            | Var::DriftLimit
+            | Var::Mode
+            | Var::NumRequests
+            | Var::RequestsMultiplier
+                if open =>
+            {
+                true
+            }
             Var::Seed => settings.text(Var::Order) == Some("nested"),
             Var::ClockLimit | Var::CoolDownMax => !settings.is_on(Var::ThermalGate),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),

@@ -28,6 +28,7 @@ impl Summary {
             _ => finalists::most(plan),
         };
         let cells = match added {
+            _ if plan.search_sentence().is_some() => format!("about {}", estimate.cells),
             0 => estimate.cells.to_string(),
             added => format!("{} to {}", estimate.cells, estimate.cells + added),
         };
