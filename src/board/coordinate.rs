@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::plan::{Axis, Cell};
+use crate::plan::{Axis, Cell, Delivery};
 use crate::settings::Rate;
 use crate::store::row::CellRow;
 
@@ -25,6 +25,7 @@ impl fmt::Display for Dimension {
             Self::Axis(Axis::MaxTokens) => "Max tokens",
             Self::Axis(Axis::PromptTokens) => "Prompt tokens",
             Self::Axis(Axis::RequestRate) => "Request rate",
+            Self::Axis(Axis::Delivery) => "Delivery",
             Self::Axis(Axis::Flag(flag)) => flag,
             Self::Repeat => "Repeat",
         })
@@ -90,7 +91,7 @@ pub(super) fn of_cell(cell: &Cell) -> impl Iterator<Item = (Axis, Coordinate)> {
         Some(load.max_tokens),
         load.prompt_tokens,
     ];
-    built_in(counts, load.request_rate)
+    built_in(counts, load.request_rate, load.delivery)
         .chain(flags.map(|f| (Axis::Flag(f.flag.clone()), Coordinate::of_flag(&f.value))))
 }
 
@@ -106,16 +107,20 @@ pub(super) fn of_row(row: &CellRow) -> impl Iterator<Item = (Axis, Coordinate)> 
         row.max_tokens,
         row.asked_prompt_tokens,
     ];
-    built_in(counts, row.request_rate_rps)
+    built_in(counts, row.request_rate_rps, row.delivery)
         .chain(flags.map(|f| (Axis::Flag(f.flag), Coordinate::of_flag(&f.value))))
 }
 
-/// The counts stand in the order of [`Axis::BUILT_IN`], whose last is the rate.
+/// The counts stand in the order of [`Axis::BUILT_IN`], whose last two are the rate and the delivery.
 fn built_in(
     counts: [Option<u32>; 6],
     rate: Option<Rate>,
+    delivery: Option<Delivery>,
 ) -> impl Iterator<Item = (Axis, Coordinate)> {
     let rate = rate.map_or(Coordinate::Default, Coordinate::Rate);
-    let values = counts.map(Coordinate::from).into_iter().chain([rate]);
+    let delivery = delivery.map(|delivery| Coordinate::Text(delivery.to_string()));
+    let delivery = delivery.unwrap_or(Coordinate::Default);
+    let values = counts.map(Coordinate::from).into_iter();
+    let values = values.chain([rate, delivery]);
     Axis::BUILT_IN.into_iter().zip(values)
 }

@@ -23,6 +23,7 @@ fn cell(index: u32, instances: u32, decode: u32, concurrency: u32, repeat: u32) 
             max_tokens: 64,
             prompt_tokens: None,
             request_rate: None,
+            delivery: None,
         },
         repeat,
     }

@@ -225,6 +225,7 @@ mod tests {
             (["sweep", "full"], RunKind::FullSweep),
             (["sweep", "custom"], RunKind::CustomSweep),
             (["sweep", "rate"], RunKind::RateSweep),
+            (["sweep", "control"], RunKind::ControlSweep),
         ] {
             let parsed = match parse(&words).unwrap().command {
                 Some(Command::Test(args)) => args.kind.into(),

@@ -222,6 +222,7 @@ mod tests {
                 max_tokens: 128,
                 prompt_tokens: None,
                 request_rate: None,
+                delivery: None,
             },
             repeat: 1,
         };

@@ -10,6 +10,7 @@ use super::watch::{self, Outcome};
 use crate::engine::event::{CellStatus, RunEnd};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, MachineSource, Run};
+use crate::measure::tax;
 use crate::plan::commands::shell_line;
 use crate::plan::{Plan, RunKind};
 use crate::platform::keep_awake::KeepAwake;
@@ -80,6 +81,9 @@ pub async fn run(
             show!("{}", table.trim_end());
             if let Some(lines) = ranking.as_ref().and_then(figures::best_lines) {
                 show!("{lines}");
+            }
+            for line in tax::lines(&earlier.taxes(&outcome.results)) {
+                show!("{line}");
             }
             if let Some(lines) = figures::saturation_lines(&earlier.saturation(&outcome.results)) {
                 show!("{lines}");

@@ -28,6 +28,8 @@ pub enum SweepKind {
     Custom,
     /// Requests at a rate of their own: the rates of MLX_REQUEST_RATE_LIST, or a search for what saturates
     Rate,
+    /// One load direct and through nginx, streamed and not: what the proxy and streaming cost
+    Control,
 }
 
 impl From<SweepKind> for RunKind {
@@ -38,6 +40,7 @@ impl From<SweepKind> for RunKind {
             SweepKind::Full => Self::FullSweep,
             SweepKind::Custom => Self::CustomSweep,
             SweepKind::Rate => Self::RateSweep,
+            SweepKind::Control => Self::ControlSweep,
         }
     }
 }

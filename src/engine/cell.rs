@@ -62,7 +62,7 @@ impl Runner {
             Err(EngineError::Cancelled) => {
                 // Servers that were left half-started are of no use, and still hold their ports.
                 // And a server goes on with an answer that is not streamed after we have left.
-                if !started || !self.plan.workload.stream {
+                if !started || !self.plan.streams(&cell) {
                     self.pool.discard(&self.emitter).await?;
                 }
             }
@@ -84,7 +84,7 @@ impl Runner {
         token: &CancellationToken,
     ) -> Result<(), EngineError> {
         result.servers = self.pool.proofs(&self.plan, cell);
-        let target = self.target()?;
+        let target = self.target(&cell)?;
 
         let begun = Instant::now();
         self.guarded(token, self.warm_up(cell, &target)).await?;
@@ -181,9 +181,11 @@ impl Runner {
 
     /// Where this cell's requests go. Kept over the cells of a point, since it learns the pace of
     /// handshakes that its servers bear.
-    fn target(&mut self) -> Result<Target, EngineError> {
+    fn target(&mut self, cell: &Cell) -> Result<Target, EngineError> {
         let addresses = self.pool.addresses();
-        let balancer = self.nginx.iter().map(|nginx| nginx.address);
+        let through_nginx = self.plan.balancer_of(cell) == Balancer::Nginx;
+        let nginx = self.nginx.as_ref().filter(|_| through_nginx);
+        let balancer = nginx.iter().map(|nginx| nginx.address);
         let reached: Vec<SocketAddr> = balancer.chain(addresses.iter().copied()).collect();
         if let Some((known, target)) = &self.known_target
             && (*known == reached || self.plan.servers.attached.is_some())
@@ -195,11 +197,9 @@ impl Runner {
             .servers
             .backlog
             .unwrap_or(super::load::pacing::STOCK_BACKLOG);
-        let target = match &self.nginx {
-            Some(nginx) if self.balancer() == Balancer::Nginx => {
-                Target::balanced(nginx.address, &addresses, backlog)
-            }
-            _ => Target::direct_with_backlog(&addresses, backlog),
+        let target = match nginx {
+            Some(nginx) => Target::balanced(nginx.address, &addresses, backlog),
+            None => Target::direct_with_backlog(&addresses, backlog),
         };
         let target = target.map_err(|error| EngineError::NotAlive {
             why: error.to_string(),
@@ -239,7 +239,7 @@ impl Runner {
             requests: workload.warmup_requests,
             max_tokens: warm_up::tokens_alone(cell),
             temperature: workload.temperature,
-            stream: workload.stream,
+            stream: self.plan.streams(cell),
             prompt: self.prompt(cell.load.prompt_tokens),
             prompts: Arc::clone(&self.prompts),
             timeout: self.warm_up_timeout(),
@@ -302,7 +302,7 @@ impl Runner {
             },
             max_tokens: cell.load.max_tokens,
             temperature: workload.temperature,
-            stream: workload.stream,
+            stream: self.plan.streams(cell),
             prompt: self.prompt(cell.load.prompt_tokens),
             prompts: Arc::clone(&self.prompts),
             timeout: self.timeout(),

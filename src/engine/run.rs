@@ -213,7 +213,7 @@ impl Runner {
             })
             .await?;
         let begun = Instant::now();
-        let mut result = CellResult::begin(cell, self.balancer());
+        let mut result = CellResult::begin(cell.clone(), self.plan.balancer_of(&cell));
         let ended = self.measure_cool(&mut result, &token).await;
         let mut fatal = None;
         match ended {
@@ -303,10 +303,6 @@ impl Runner {
         attached.is_some_and(|attached| !attached.urls.iter().all(BaseUrl::is_loopback))
     }
 
-    pub(super) fn balancer(&self) -> Balancer {
-        self.plan.servers.balancer
-    }
-
     /// Starts what the cell needs, or finds what is attached. A point whose servers failed once is not tried again.
     pub(super) async fn provide(&mut self, cell: &Cell) -> Result<(), EngineError> {
         if let Some(attached) = &self.plan.servers.attached {
@@ -329,7 +325,7 @@ impl Runner {
             }
             return Err(error);
         }
-        if self.balancer() == Balancer::Nginx {
+        if self.plan.balancer_of(cell) == Balancer::Nginx {
             self.provide_nginx().await?;
         }
         Ok(())

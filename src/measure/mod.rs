@@ -12,6 +12,7 @@ pub mod saturation;
 pub mod stats;
 pub mod steady;
 pub mod summary;
+pub mod tax;
 pub mod ttft_split;
 pub mod verdict;
 pub mod window;

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use strum::VariantNames as _;
+
+use super::delivery::Delivery;
 use super::server_args::reserved;
 use crate::settings::rate;
 use crate::settings::{Kind, Rate, Var, list};
@@ -22,6 +25,8 @@ pub enum Axis {
     PromptTokens,
     /// Requests per second (open loop).
     RequestRate,
+    /// How requests and answers travel: control cells.
+    Delivery,
     /// Any flag of the server, with its dashes.
     Flag(String),
 }
@@ -37,6 +42,7 @@ impl fmt::Display for Axis {
             Self::MaxTokens => "max_tokens",
             Self::PromptTokens => "prompt_tokens",
             Self::RequestRate => "request_rate",
+            Self::Delivery => "delivery",
             Self::Flag(flag) => flag,
         })
     }
@@ -44,7 +50,7 @@ impl fmt::Display for Axis {
 
 impl Axis {
     /// The built-in axes, in the order in which they are shown.
-    pub const BUILT_IN: [Self; 7] = [
+    pub const BUILT_IN: [Self; 8] = [
         Self::Instances,
         Self::DecodeConcurrency,
         Self::PromptConcurrency,
@@ -52,6 +58,7 @@ impl Axis {
         Self::MaxTokens,
         Self::PromptTokens,
         Self::RequestRate,
+        Self::Delivery,
     ];
 
     /// Dashes in front and the difference between `-` and `_` do not count; any name that is
@@ -77,7 +84,7 @@ impl Axis {
             Self::Concurrency => Some(Var::ConcurrencyList),
             Self::MaxTokens => Some(Var::MaxTokensList),
             Self::RequestRate => Some(Var::RequestRateList),
-            Self::PromptTokens | Self::Flag(_) => None,
+            Self::PromptTokens | Self::Delivery | Self::Flag(_) => None,
         }
     }
 
@@ -90,7 +97,7 @@ impl Axis {
             Self::Concurrency => Some(Var::Concurrency),
             Self::MaxTokens => Some(Var::MaxTokens),
             Self::RequestRate => Some(Var::RequestRate),
-            Self::PromptTokens | Self::Flag(_) => None,
+            Self::PromptTokens | Self::Delivery | Self::Flag(_) => None,
         }
     }
 
@@ -110,6 +117,8 @@ impl Axis {
 #[serde(untagged)]
 pub enum AxisValues {
     Numbers(Vec<u32>),
+    /// Of [`Axis::Delivery`]. Before texts: the first kind that fits is what a preset is read as.
+    Deliveries(Vec<Delivery>),
     /// Of a flag. An empty text leaves the flag out: the server's own default.
     Texts(Vec<String>),
     /// Of the request rate. Written with a decimal point, so that they are not read as numbers.
@@ -164,6 +173,7 @@ impl SweepAxis {
                 AxisValues::Texts(flag_values(&axis, values)?)
             }
             Axis::RequestRate => AxisValues::Rates(rates(&axis, values)?),
+            Axis::Delivery => AxisValues::Deliveries(deliveries(&axis, values)?),
             _ => AxisValues::Numbers(numbers(&axis, values)?),
         };
         Ok(Self { axis, values })
@@ -209,6 +219,20 @@ fn rates(axis: &Axis, values: &str) -> Result<Vec<Rate>, AxisError> {
         problem,
         accepted: rate::accepted(),
     })
+}
+
+fn deliveries(axis: &Axis, values: &str) -> Result<Vec<Delivery>, AxisError> {
+    let each = values.split([',', '|', ' ']).map(str::trim);
+    let read = |text: &str| {
+        text.replace('-', "_")
+            .parse()
+            .map_err(|_| AxisError::Values {
+                axis: axis.clone(),
+                problem: format!("`{text}` is no delivery"),
+                accepted: Delivery::VARIANTS.join(", "),
+            })
+    };
+    each.filter(|text| !text.is_empty()).map(read).collect()
 }
 
 fn flag_values(axis: &Axis, values: &str) -> Result<Vec<String>, AxisError> {

@@ -119,7 +119,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         user_args(c, inputs.known_flags)
     };
     let mode = mode(c);
-    let grid = dimensions::grid(c, &mut args, mode);
+    let grid = dimensions::grid(c, &mut args, mode, inputs.nginx_found);
     let largest = grid
         .as_ref()
         .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
@@ -314,7 +314,11 @@ fn thermal(c: &Context) -> Option<ThermalRule> {
 /// loop the most tokens per second are those of the highest rate.
 fn finalists(c: &Context, mode: Mode, cells: &[Cell]) -> u32 {
     let open = cells.iter().any(|cell| cell.load.request_rate.is_some());
-    let apt = is_sweep(c.kind) && mode == Mode::Sustained && c.attached.is_none() && !open;
+    let apt = c.kind != RunKind::ControlSweep
+        && is_sweep(c.kind)
+        && mode == Mode::Sustained
+        && c.attached.is_none()
+        && !open;
     if apt { c.int(Var::Finalists) } else { 0 }
 }
 
@@ -402,7 +406,8 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
     }
     let several = match c.kind {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
-        RunKind::Single | RunKind::Concurrent => false,
+        // Control cells say themselves how they are reached.
+        RunKind::Single | RunKind::Concurrent | RunKind::ControlSweep => false,
         RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick | RunKind::RateSweep => {
             largest > 1
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Delivery;
 use crate::settings::Rate;
 
 /// A server flag that an axis sets, as in `--prefill-step-size` = `512`.
@@ -46,6 +47,9 @@ pub struct LoadPoint {
     /// Requests come at this rate (open loop); `None` holds `concurrency` of them in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_rate: Option<Rate>,
+    /// Of a control cell; `None` is the plan's own way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +84,9 @@ impl fmt::Display for Cell {
         match self.load.request_rate {
             Some(rate) => write!(f, " request_rate={rate}")?,
             None => write!(f, " concurrency={}", self.load.concurrency)?,
+        }
+        if let Some(delivery) = self.load.delivery {
+            write!(f, " delivery={delivery}")?;
         }
         for FlagValue { flag, value } in &self.point.flags {
             write!(f, " {flag}={value}")?;

@@ -7,6 +7,7 @@ use super::RunKind;
 use super::attached;
 use super::axis::{Axis, AxisError, AxisValues};
 use super::build::Context;
+use super::delivery;
 use super::error::PlanError;
 use super::grid::{Grid, Requests};
 use super::known_flags::FlagError;
@@ -23,6 +24,7 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
         RunKind::Single | RunKind::Concurrent | RunKind::RoundRobin | RunKind::CustomSweep => &[],
         RunKind::ConcurrencySweep => &[Axis::DecodeConcurrency, Axis::PromptConcurrency],
         RunKind::RateSweep => &[Axis::RequestRate],
+        RunKind::ControlSweep => &[Axis::Delivery],
         RunKind::RoundRobinSweep => &[Axis::MaxTokens, Axis::Concurrency],
         RunKind::FullSweep => &[
             Axis::Instances,
@@ -48,7 +50,12 @@ pub(super) fn own_axes(c: &Context) -> &'static [Axis] {
 }
 
 /// `None` only where an error was noted.
-pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option<Grid> {
+pub(super) fn grid(
+    c: &mut Context,
+    args: &mut ServerArgs,
+    mode: Mode,
+    nginx_found: bool,
+) -> Option<Grid> {
     if c.kind.is_check() {
         if let Some(axis) = c.axes.first() {
             c.errors.push(PlanError::AxisOfCheck {
@@ -91,6 +98,7 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
             .get(&Axis::PromptTokens)
             .map_or_else(|| vec![None], |v| v.iter().copied().map(Some).collect()),
         rates: open_loop::rates(c, rates),
+        deliveries: delivery::swept(c, nginx_found),
         requests: requests(c, mode),
         repeats: c.int(Var::Repeats),
     };
@@ -209,6 +217,7 @@ fn check(c: &mut Context, (decode, prompt): BatchSizes) -> Grid {
         max_tokens: vec![c.int(Var::MaxTokens)],
         prompt_tokens: vec![None],
         rates: open_loop::rates(c, None),
+        deliveries: vec![None],
         requests: Requests::Fixed(requests),
         repeats: c.int(Var::Repeats),
     }
@@ -246,9 +255,12 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
                 })),
                 Err(error) => c.errors.push(error),
             },
-            // Read by `rate_axis`.
-            (Axis::RequestRate, AxisValues::Rates(_)) => {}
-            (built_in, AxisValues::Numbers(values)) if *built_in != Axis::RequestRate => {
+            // Read by `rate_axis`, and by `delivery::swept`.
+            (Axis::RequestRate, AxisValues::Rates(_))
+            | (Axis::Delivery, AxisValues::Deliveries(_)) => {}
+            (built_in, AxisValues::Numbers(values))
+                if !matches!(built_in, Axis::RequestRate | Axis::Delivery) =>
+            {
                 numbers.insert(built_in.clone(), values.clone());
             }
             // Only a hand-made axis can be so: parsing gives built-in axes numbers.
@@ -256,7 +268,7 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
                 c.errors.push(PlanError::Axis(AxisError::Values {
                     axis: built_in.clone(),
                     problem: "its values are of another kind".to_owned(),
-                    accepted: "whole numbers, or rates of requests".to_owned(),
+                    accepted: "whole numbers, rates of requests, or deliveries".to_owned(),
                 }));
             }
         }

@@ -5,6 +5,7 @@
 //! and only the missing ones are added; the request cells of a point share its servers.
 
 use super::cell::{Cell, FlagValue, LoadPoint, ServerPoint};
+use super::delivery::Delivery;
 use crate::settings::Rate;
 
 /// What `mlx_lm.server` takes where its flag is not given.
@@ -46,6 +47,7 @@ pub(super) struct Grid {
     pub prompt_tokens: Vec<Option<u32>>,
     /// `None` is the closed loop.
     pub rates: Vec<Option<Rate>>,
+    pub deliveries: Vec<Option<Delivery>>,
     pub requests: Requests,
     pub repeats: u32,
 }
@@ -61,6 +63,7 @@ impl Grid {
             self.max_tokens.len(),
             self.prompt_tokens.len(),
             self.rates.len(),
+            self.deliveries.len(),
             self.repeats as usize,
         ];
         dimensions
@@ -107,13 +110,16 @@ impl Grid {
         for &max_tokens in &self.max_tokens {
             for &prompt_tokens in &self.prompt_tokens {
                 for &concurrency in &self.concurrency {
-                    loads.extend(self.rates.iter().map(|&request_rate| LoadPoint {
-                        concurrency,
-                        requests: self.requests.of(concurrency),
-                        max_tokens,
-                        prompt_tokens,
-                        request_rate,
-                    }));
+                    for &request_rate in &self.rates {
+                        loads.extend(self.deliveries.iter().map(|&delivery| LoadPoint {
+                            concurrency,
+                            requests: self.requests.of(concurrency),
+                            max_tokens,
+                            prompt_tokens,
+                            request_rate,
+                            delivery,
+                        }));
+                    }
                 }
             }
         }
@@ -207,6 +213,7 @@ mod tests {
             max_tokens: vec![64],
             prompt_tokens: vec![None],
             rates: vec![None],
+            deliveries: vec![None],
             requests: Requests::PerConcurrency(2),
             repeats: 2,
         }

@@ -7,6 +7,7 @@ pub mod axis;
 pub mod build;
 pub mod cell;
 pub mod commands;
+pub mod delivery;
 mod dimensions;
 pub mod error;
 pub mod estimate;
@@ -32,6 +33,7 @@ pub use attached::Attached;
 pub use axis::{Axis, AxisValues, SweepAxis};
 pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
+pub use delivery::Delivery;
 pub use error::PlanError;
 pub use known_flags::KnownFlags;
 pub use open_loop::{Arrivals, OpenLoop};
@@ -65,6 +67,7 @@ pub enum RunKind {
     CustomSweep,
     Quick,
     RateSweep,
+    ControlSweep,
 }
 
 impl RunKind {

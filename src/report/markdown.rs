@@ -73,8 +73,10 @@ pub fn table(document: &Document<'_>) -> String {
     if let Some(best) = document.best() {
         let _ = writeln!(text, "\n{}", escape::markdown(&format!("Best: {best}")));
     }
-    if let Some(saturation) = document.fact("Saturation") {
-        let _ = writeln!(text, "\n{}", escape::markdown(saturation));
+    for name in ["Saturation", "Taxes"] {
+        if let Some(fact) = document.fact(name) {
+            let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(fact)));
+        }
     }
     if let Some(ties) = board.tied_with() {
         let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(&ties)));

@@ -9,6 +9,7 @@ use crate::engine::source::{CellSource, Grid};
 use crate::measure::best::{Measured, Ranking, rank_measured};
 use crate::measure::interval::Interval;
 use crate::measure::saturation::{RatePoint, Saturation};
+use crate::measure::tax::{self, Control, Tax};
 use crate::plan::{Cell, LoadPoint, Plan, RunKind, ServerPoint};
 use crate::store::resume::Resumed;
 
@@ -91,6 +92,23 @@ impl Earlier {
             .iter()
             .filter_map(|result| Some((at_any_rate(&result.cell), result.rate_point()?)));
         Saturation::by_group(self.rates.iter().cloned().chain(now))
+    }
+
+    /// What nginx and streaming cost, as far as the control cells of the whole run tell.
+    pub fn taxes(&self, now: &[CellResult]) -> Vec<(String, Vec<Tax>)> {
+        let valid = self.valid.iter().map(|(cell, tps)| (cell, *tps));
+        let now = now
+            .iter()
+            .filter_map(|result| Some((&result.cell, result.measurement()?.throughput_tps)));
+        tax::by_group(valid.chain(now).filter_map(|(cell, throughput_tps)| {
+            let control = Control {
+                delivery: cell.load.delivery?,
+                throughput_tps,
+            };
+            let mut at = cell.clone();
+            at.load.delivery = None;
+            Some((at.to_string(), control))
+        }))
     }
 
     /// The best combination of the whole run and its ties; each by its valid cells, the fastest

@@ -240,7 +240,8 @@ settings! {
     TpotLimit "MLX_TPOT_LIMIT_MS" Quality,
         Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),
         "TPOT that an answer may take; answers within it, and within the limit of TTFT, count as goodput";
-    Repeats "MLX_REPEATS" Quality, int(1, 1000), Always("1"),
+    Repeats "MLX_REPEATS" Quality, int(1, 1000),
+        PerKind { kinds: &[("control_sweep", "3")], other: "1" },
         "Times to measure each cell, each from a separate server start";
     Finalists "MLX_FINALISTS" Quality, int(0, 64), Always("3"),
         "At the end of a sustained sweep, the best combination and those close to it, this many together, are measured until each has three repeats from separate server starts; 0 leaves them out";

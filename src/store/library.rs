@@ -326,6 +326,7 @@ pub const fn kind_text(kind: RunKind) -> &'static str {
         RunKind::CustomSweep => "Custom sweep",
         RunKind::Quick => "Quick run",
         RunKind::RateSweep => "Rate sweep",
+        RunKind::ControlSweep => "Control cells",
     }
 }
 

@@ -12,7 +12,7 @@ use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percenti
 use crate::measure::flow::SaturatedBy;
 use crate::measure::interval::Interval;
 use crate::monitor::energy::EnergySource;
-use crate::plan::{Arrivals, Balancer, Cell, FlagValue, Plan};
+use crate::plan::{Arrivals, Balancer, Cell, Delivery, FlagValue, Plan};
 use crate::settings::Rate;
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
@@ -177,6 +177,10 @@ pub struct CellRow {
     pub ttft_waiting_mean_s: Option<f64>,
     pub ttft_prefill_mean_s: Option<f64>,
     pub ttft_first_decode_mean_s: Option<f64>,
+
+    /// How requests and answers travelled, of a control cell.
+    pub delivery: Option<Delivery>,
+
     /// Requests per second that were offered (open loop; `concurrency` is then the most that may be in
     /// flight); blank in a closed loop.
     pub request_rate_rps: Option<Rate>,
@@ -204,7 +208,7 @@ impl CellRow {
         let mut row = Self::of_cell(&result.cell);
         row.status = Some(result.status);
         row.mode = Some(plan.workload.mode);
-        row.streaming = Some(plan.workload.stream);
+        row.streaming = Some(plan.streams(&result.cell));
         row.balancer = Some(result.balancer);
         row.flags = joined(result.flags.iter().map(|flag| flag.kind.to_string()), ";");
         row.flag_details = joined(result.flags.iter().map(detail_of), " | ");
@@ -238,6 +242,7 @@ impl CellRow {
             max_tokens: Some(cell.load.max_tokens),
             asked_prompt_tokens: cell.load.prompt_tokens,
             request_rate_rps: cell.load.request_rate,
+            delivery: cell.load.delivery,
             ..Self::default()
         }
     }
@@ -436,6 +441,7 @@ impl CellRow {
             && self.asked_prompt_tokens == asked.asked_prompt_tokens
             && self.extra_axes == asked.extra_axes
             && self.request_rate_rps == asked.request_rate_rps
+            && self.delivery == asked.delivery
     }
 }
 

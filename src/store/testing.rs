@@ -32,6 +32,7 @@ pub(crate) fn cell(index: u32, decode: Option<u32>, concurrency: u32) -> Cell {
             max_tokens: 64,
             prompt_tokens: None,
             request_rate: None,
+            delivery: None,
         },
         repeat: 1,
     }

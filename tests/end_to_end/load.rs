@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = &[
     ),
     ("a_sustained_window_is_reported", Needs::Nothing, sustained),
     ("ttft_is_split_into_its_parts", Needs::Nothing, ttft_split),
+    ("control_cells_tell_the_taxes", Needs::Nginx, controls),
 ];
 
 fn burst(lab: &Lab, more: &[&str]) -> Result<(), Failed> {
@@ -158,4 +159,42 @@ fn ttft_split(lab: &Lab) -> Result<(), Failed> {
         "it waited for {waited} s, one answer takes {answer} s"
     );
     Ok(())
+}
+
+fn controls(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let done = home
+        .run([
+            "sweep",
+            "control",
+            "MLX_CONCURRENCY=4",
+            "MLX_MAX_TOKENS=16",
+            "MLX_WARMUP_REQUESTS=1",
+            "MLX_WINDOW_MIN_S=1",
+            "MLX_WINDOW_MIN_E2E=0",
+            "MLX_WINDOW_MIN_COMPLETIONS=4",
+            "MLX_WINDOW_MAX_S=3",
+        ])?
+        .expect(0)?;
+    for tax in [
+        "proxy tax, streamed: ",
+        "proxy tax, whole answers: ",
+        "streaming tax, direct: ",
+        "streaming tax, through nginx: ",
+    ] {
+        ensure!(done.out.contains(tax), "no {tax} in {}", done.out);
+    }
+    let rows = home.csv()?;
+    ensure!(rows.len() == 12, "four ways, three times each: {rows:?}");
+    for row in &rows {
+        let (balancer, way) = row["delivery"].split_once('_').ok_or("no delivery")?;
+        ensure!(row["status"] == "ok", "{row:?}");
+        ensure!(row["balancer"] == balancer, "{row:?}");
+        let streamed = way == "streamed";
+        ensure!(row["streaming"] == streamed.to_string(), "{row:?}");
+        ensure!(row["ttft_max_s"].is_empty() != streamed, "{row:?}");
+    }
+    let starts = &home.json()?["times"]["server_starts"];
+    ensure!(*starts == 3, "the four ways share a server: {starts}");
+    lab.nothing_left(Duration::from_secs(2))
 }

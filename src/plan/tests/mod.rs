@@ -3,6 +3,7 @@
 mod attached;
 mod build;
 mod commands;
+mod delivery;
 mod estimate;
 mod open_loop;
 mod order;

@@ -11,7 +11,7 @@ use crate::store::row::CellRow;
 use crate::store::threads::in_ranges;
 
 /// Columns that tell combinations apart, of any lab.
-const AXES: [&str; 11] = [
+const AXES: [&str; 12] = [
     "instances",
     "decode_concurrency",
     "prompt_concurrency",
@@ -23,6 +23,7 @@ const AXES: [&str; 11] = [
     "asked_prompt_tokens",
     "extra_axes",
     "request_rate_rps",
+    "delivery",
 ];
 
 /// A valid row: which combination it is of, and its tokens per second.
@@ -132,6 +133,7 @@ pub(super) fn settings(row: &CellRow) -> String {
         row.request_rate_rps
             .map(|rate| format!("request_rate={rate}")),
     );
+    parts.extend(row.delivery.map(|delivery| format!("delivery={delivery}")));
     parts.extend(row.axes().iter().map(|f| format!("{}={}", f.flag, f.value)));
     parts.join(" ")
 }

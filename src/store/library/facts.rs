@@ -9,6 +9,7 @@ use super::{Rows, kind_text, origin_text};
 use crate::engine::event::RunEnd;
 use crate::measure::figures::Mode;
 use crate::measure::saturation::Saturation;
+use crate::measure::tax::{self, Control};
 use crate::monitor::info::MachineInfo;
 use crate::plan::{Attached, RunKind};
 use crate::store::read::Origin;
@@ -101,6 +102,7 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     facts.push("Memory", machine.memory_total.map(|b: Bytes| b.to_string()));
     facts.push("System", machine.system());
     of_rates(facts, metadata, rows);
+    of_controls(facts, rows);
     let attached = metadata.plan.servers.attached.as_ref();
     facts.push("Attached to", attached.map(Attached::names));
     let software = |name: &str| text(&metadata.provenance.software, name);
@@ -111,6 +113,23 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     if !metadata.resumed.is_empty() {
         facts.push("Resumed", Some(times(metadata.resumed.len())));
     }
+}
+
+/// What nginx and streaming cost, as far as control cells tell.
+fn of_controls(facts: &mut Facts, rows: &Rows) {
+    let cells = rows.iter().filter(|row| row.is_valid()).filter_map(|row| {
+        let control = Control {
+            delivery: row.delivery?,
+            throughput_tps: row.throughput_tps,
+        };
+        let at = CellRow {
+            delivery: None,
+            ..row.clone().into_owned()
+        };
+        Some((super::best::settings(&at), control))
+    });
+    let lines = tax::lines(&tax::by_group(cells));
+    facts.push("Taxes", (!lines.is_empty()).then(|| lines.join("; ")));
 }
 
 /// Of requests that come at a rate, and of what is held against limits.

@@ -1,9 +1,11 @@
 //! Axes that a user adds: rows of a name and values.
 
+use strum::VariantNames as _;
+
 use super::edits::AxisText;
 use super::words::preview;
 use crate::plan::attached::is_of_server;
-use crate::plan::{Axis, AxisValues, KnownFlags, SweepAxis};
+use crate::plan::{Axis, AxisValues, Delivery, KnownFlags, SweepAxis};
 use crate::wording::sentence;
 
 /// One row as it is shown.
@@ -53,6 +55,7 @@ pub(super) fn read(own: &[Axis], texts: &[AxisText]) -> (Vec<AxisRow>, Vec<ReadA
                     AxisValues::Numbers(values) => preview(values),
                     AxisValues::Texts(values) => preview(values),
                     AxisValues::Rates(values) => preview(values),
+                    AxisValues::Deliveries(values) => preview(values),
                 });
                 axes.push(ReadAxis { index, axis });
             }
@@ -87,6 +90,7 @@ fn read_row(own: &[Axis], text: &AxisText) -> Option<Result<SweepAxis, String>> 
         return Some(Err(match axis {
             Axis::Flag(_) => "Write its values, for example 512|2048.".to_owned(),
             Axis::RequestRate => "Write its values, for example 0.5..16x2.".to_owned(),
+            Axis::Delivery => format!("Write its values: {}.", Delivery::VARIANTS.join(", ")),
             _ => "Write its values, for example 1..64x2.".to_owned(),
         }));
     }
@@ -138,6 +142,7 @@ const fn about(axis: &Axis) -> &'static str {
         Axis::MaxTokens => "Tokens to generate per request",
         Axis::PromptTokens => "Length that the prompt is padded to",
         Axis::RequestRate => "Requests per second, sent whether or not earlier ones are answered",
+        Axis::Delivery => "Direct or through nginx, streamed or not",
         Axis::Flag(_) => "A flag of the server",
     }
 }

@@ -25,6 +25,7 @@ pub(super) const MENU: [(&str, &[RunKind]); 3] = [
             RunKind::FullSweep,
             RunKind::CustomSweep,
             RunKind::RateSweep,
+            RunKind::ControlSweep,
         ],
     ),
 ];
@@ -63,6 +64,10 @@ pub(super) const fn words(kind: RunKind) -> KindWords {
         RunKind::RateSweep => (
             "Rate sweep",
             "Requests that come at a rate of their own: what can the server keep up with?",
+        ),
+        RunKind::ControlSweep => (
+            "Control cells",
+            "One load direct and through nginx, streamed and not: what do the proxy and streaming cost?",
         ),
     };
     KindWords { name, about }

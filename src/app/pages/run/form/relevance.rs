@@ -110,6 +110,7 @@ impl Relevance<'_> {
                 | RunKind::FullSweep
                 | RunKind::CustomSweep
                 | RunKind::RateSweep
+                | RunKind::ControlSweep
         ) || self.sweeps(&Axis::Instances);
         if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.list_var() == Some(var)) {
             return self.own_axes().contains(axis);

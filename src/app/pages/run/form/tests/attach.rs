@@ -110,7 +110,13 @@ fn axes_of_the_server_are_not_offered_and_refused_at_their_row() {
     let names: Vec<&str> = form.suggestions().iter().map(|s| s.name.as_str()).collect();
     assert_eq!(
         names,
-        ["concurrency", "max_tokens", "prompt_tokens", "request_rate"]
+        [
+            "concurrency",
+            "max_tokens",
+            "prompt_tokens",
+            "request_rate",
+            "delivery"
+        ]
     );
     add_axis(&mut form, "--prefill-step-size", "512|2048");
     let row = form.axis_rows()[0].error.as_deref().unwrap_or_default();
