@@ -106,6 +106,14 @@ impl Figures {
     pub fn error_count(&self) -> u32 {
         self.errors.values().sum()
     }
+
+    /// Of the answered requests, with the chat template; `None` where none was answered, or the
+    /// server does not count prompts.
+    pub fn mean_prompt_tokens(&self) -> Option<f64> {
+        let answered = self.requests.saturating_sub(self.error_count());
+        (answered > 0 && self.prompt_tokens > 0)
+            .then(|| self.prompt_tokens as f64 / f64::from(answered))
+    }
 }
 
 /// Something that bears on how far a figure can be trusted.
@@ -162,6 +170,8 @@ pub enum FlagKind {
     Disturbed,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
+    /// Prompts were longer or shorter than asked.
+    PromptLength,
 }
 
 impl FlagKind {

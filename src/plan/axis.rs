@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::server_args::reserved;
 use crate::settings::{Kind, Var, list};
 
-/// Longest prompt that may be asked for, in tokens.
-const MAX_PROMPT_TOKENS: u32 = 1_000_000;
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -63,7 +60,7 @@ impl Axis {
             .unwrap_or_else(|| Self::Flag(format!("--{bare}")))
     }
 
-    /// The setting that gives this axis its values in the built-in sweeps.
+    /// The setting that gives this axis its values where it is swept without `--axis`.
     pub fn list_var(&self) -> Option<Var> {
         match self {
             Self::Instances => Some(Var::InstancesList),
@@ -71,7 +68,8 @@ impl Axis {
             Self::PromptConcurrency => Some(Var::PromptConcurrencyList),
             Self::Concurrency => Some(Var::ConcurrencyList),
             Self::MaxTokens => Some(Var::MaxTokensList),
-            Self::PromptTokens | Self::Flag(_) => None,
+            Self::PromptTokens => Some(Var::PromptTokensList),
+            Self::Flag(_) => None,
         }
     }
 
@@ -83,7 +81,8 @@ impl Axis {
             Self::PromptConcurrency => Some(Var::PromptConcurrency),
             Self::Concurrency => Some(Var::Concurrency),
             Self::MaxTokens => Some(Var::MaxTokens),
-            Self::PromptTokens | Self::Flag(_) => None,
+            Self::PromptTokens => Some(Var::PromptTokens),
+            Self::Flag(_) => None,
         }
     }
 
@@ -183,7 +182,7 @@ impl SweepAxis {
 fn numbers(axis: &Axis, values: &str) -> Result<Vec<u32>, AxisError> {
     let (min, max) = match axis.list_var().map(|var| var.spec().kind) {
         Some(Kind::List { min, max }) => (min, max),
-        _ => (1, MAX_PROMPT_TOKENS),
+        _ => (1, u32::MAX),
     };
     let kind = Kind::List { min, max };
     list::parse(&values.replace('|', ","), min..=max).map_err(|e| AxisError::Values {

@@ -7,6 +7,7 @@ pub mod axis;
 pub mod build;
 pub mod cell;
 pub mod commands;
+pub mod context;
 mod dimensions;
 pub mod error;
 pub mod estimate;
@@ -34,6 +35,7 @@ pub use known_flags::KnownFlags;
 pub use order::Order;
 
 use crate::measure::figures::Mode;
+use crate::prompts::PromptFile;
 
 /// What a run is called on the command line and in file names.
 #[derive(
@@ -112,6 +114,9 @@ pub enum Balancer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     pub prompt: String,
+    /// Its prompts are asked instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_file: Option<PromptFile>,
     pub temperature: f64,
     pub stream: bool,
     pub mode: Mode,

@@ -10,6 +10,7 @@ use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percenti
 use crate::measure::interval::Interval;
 use crate::monitor::energy::EnergySource;
 use crate::plan::{Balancer, Cell, FlagValue, Plan};
+use crate::prompts::LengthSource;
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
 pub const CLASSIC_COLUMNS: [&str; 8] = [
@@ -168,6 +169,12 @@ pub struct CellRow {
     pub cool_down_s: Option<f64>,
     /// Cut off the window's ends: the rest of a ramp or a drain.
     pub window_trimmed_s: Option<f64>,
+
+    /// Where the length of the prompts comes from: `exact`, `calibrated`, or `none` for a guess.
+    /// Blank where they are sent as they are.
+    pub prompt_length_source: Option<LengthSource>,
+    /// The file that the prompts come from, by the first 12 digits of its SHA-256.
+    pub prompt_set: Option<String>,
 }
 
 impl CellRow {
@@ -188,6 +195,9 @@ impl CellRow {
         }
         row.set_machine(result);
         row.set_times(result);
+        row.prompt_length_source = result.prompt_length;
+        let file = plan.workload.prompt_file.as_ref();
+        row.prompt_set = file.map(|file| file.short_hash().to_owned());
         if let Some(attached) = &plan.servers.attached {
             row.attached = joined(attached.urls.iter().map(ToString::to_string), " ");
         }

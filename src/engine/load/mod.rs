@@ -24,6 +24,6 @@ mod sustain;
 pub mod target;
 
 pub use live::Live;
-pub use prompts::{PromptSource, PromptText, TokenScale};
+pub use prompts::{PromptSource, PromptText};
 pub use schedule::{Amount, LoadSpec};
 pub use target::{Target, TargetError};

@@ -4,6 +4,7 @@ mod attached;
 mod build;
 mod commands;
 mod estimate;
+mod lengths;
 mod order;
 mod quick;
 mod server_flags;
