@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 35] = [
+pub(super) const TRAITS: [Trait; 36] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -179,6 +179,11 @@ pub(super) const TRAITS: [Trait; 35] = [
         "Prompt tokens",
         "Longer prompts take longer to read, and their cache slows each token.",
         |run| length(run, &Axis::PromptTokens),
+    ),
+    info(
+        "Prompt lengths",
+        "Where they are calibrated and not exact, the real ones may be a few percent off.",
+        |run| of_rows(run, |row| row.prompt_length_source),
     ),
     warning(
         "Temperature",
@@ -394,6 +399,15 @@ fn app(run: &ComparedRun) -> Option<String> {
 /// Its beginning, its length and its hash, since prompts may be long and differ in their middle.
 fn prompt(run: &ComparedRun) -> Option<String> {
     plan(run, |plan| {
+        if let Some(file) = &plan.workload.prompt_file {
+            return format!(
+                "{}, {} of {} prompts (SHA-256 {})",
+                file.name(),
+                file.used,
+                file.count,
+                file.short_hash()
+            );
+        }
         let prompt = &plan.workload.prompt;
         let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut excerpt: String = line.chars().take(EXCERPT).collect();

@@ -9,12 +9,13 @@ use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
-use super::event::{CellResult, CellStatus};
+use super::event::{CellResult, CellStatus, NoticeLevel};
+use super::lengths::{Asking, OfLength};
 use super::load::limits;
 use super::load::live::Live;
 use super::load::open::OpenRate;
 use super::load::probe::{self, Retry, WarmUp};
-use super::load::prompts::{PromptText, TokenScale};
+use super::load::prompts::PromptText;
 use super::load::schedule::{self, Amount, LoadSpec};
 use super::load::target::Target;
 use super::run::Runner;
@@ -29,6 +30,7 @@ use crate::measure::ttft_split::Batches;
 use crate::measure::verdict::{Context, Thresholds, verdict};
 use crate::plan::grid::{duplicate_of, effective_decode};
 use crate::plan::{Attached, Balancer, Cell, ServerPoint, notices, warm_up};
+use crate::prompts::Cursor;
 
 /// Lines of a failed server's log that are kept with the cell.
 const LOG_LINES: usize = 30;
@@ -87,9 +89,10 @@ impl Runner {
         let target = self.target(&cell)?;
 
         let begun = Instant::now();
-        self.guarded(token, self.warm_up(cell, &target)).await?;
+        let (prompt, length) = self.guarded(token, self.warm_up(cell, &target)).await?;
+        result.prompt_length = length;
         let patience = Patience::of(&self.plan, cell, begun.elapsed().as_secs_f64());
-        let spec = self.spec(cell);
+        let spec = self.spec(cell, &prompt);
         if let Some(together) = self.warm_up_together(cell, &spec) {
             // How it ends is not judged: an error that stays is found and counted in the window.
             self.load(&together, &target, &Live::unwatched(), patience, token)
@@ -105,6 +108,7 @@ impl Runner {
         let outcome = self.load(&spec, &target, &live, patience, token).await;
         result.times.measure_s = begun.elapsed().as_secs_f64();
         let mut outcome = outcome?;
+        self.tell_of_repeated_prompts(&spec.prompt).await?;
         // Before anything is said of the window: all figures of it are of the same span.
         steady::trim(&mut outcome, self.plan.workload.window.min_s);
 
@@ -208,17 +212,43 @@ impl Runner {
         Ok(target)
     }
 
-    fn prompt(&self, tokens: Option<u32>) -> PromptText {
-        PromptText {
-            text: self.plan.workload.prompt.clone(),
-            tokens,
-            scale: if self.plan.model.synthetic {
-                TokenScale::SYNTHETIC
-            } else {
-                TokenScale::PROSE
-            },
-            identical: self.plan.workload.identical_prompts,
+    /// The cell's prompt, of the length that it asks for.
+    async fn prompt(&self, cell: &Cell, target: &Target) -> Result<OfLength, EngineError> {
+        let workload = &self.plan.workload;
+        let base = PromptText {
+            text: workload.prompt.clone(),
+            identical: workload.identical_prompts,
+            from: self.prompt_set.as_ref().map(Cursor::new),
+        };
+        let asking = Asking {
+            target,
+            prompts: &self.prompts,
+            temperature: workload.temperature,
+            timeout: self.warm_up_timeout(),
+        };
+        let found = self.lengths.prompt(cell, base, &asking).await;
+        found.map_err(|error| EngineError::NotAlive {
+            why: format!("a prompt that was to show how it counts tokens failed: {error}"),
+        })
+    }
+
+    /// Once a run: its figures are of fewer prompts than requests.
+    async fn tell_of_repeated_prompts(&mut self, sent: &PromptText) -> Result<(), EngineError> {
+        let came_round = sent.from.as_ref().is_some_and(|cursor| cursor.came_round());
+        let Some(file) = &self.plan.workload.prompt_file else {
+            return Ok(());
+        };
+        if !came_round || self.told_of_repeated_prompts {
+            return Ok(());
         }
+        self.told_of_repeated_prompts = true;
+        let text = format!(
+            "{} gives {} prompts, and more requests than that were sent: the prompts came again, \
+             each time with another prefix.",
+            file.name(),
+            file.used
+        );
+        self.emitter.notice(NoticeLevel::Info, text).await
     }
 
     fn timeout(&self) -> Duration {
@@ -231,16 +261,18 @@ impl Runner {
         self.timeout().max(ready)
     }
 
-    /// Proves each server alive, then warms all up with the very sampling that is measured.
-    async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<(), EngineError> {
+    /// Proves each server alive, then warms all up with the very sampling that is measured. Gives
+    /// the prompts that the cell asks.
+    async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<OfLength, EngineError> {
         self.alive(target).await?;
+        let prompt = self.prompt(cell, target).await?;
         let workload = &self.plan.workload;
         let warm_up = WarmUp {
             requests: workload.warmup_requests,
             max_tokens: warm_up::tokens_alone(cell),
             temperature: workload.temperature,
             stream: self.plan.streams(cell),
-            prompt: self.prompt(cell.load.prompt_tokens),
+            prompt: prompt.0.clone(),
             prompts: Arc::clone(&self.prompts),
             timeout: self.warm_up_timeout(),
             retry: Retry {
@@ -253,7 +285,7 @@ impl Runner {
             .map_err(|error| EngineError::NotAlive {
                 why: format!("the warm-up failed: {error}"),
             })?;
-        Ok(())
+        Ok(prompt)
     }
 
     /// The cell's own load, once and short.
@@ -261,6 +293,7 @@ impl Runner {
         Some(LoadSpec {
             amount: Amount::Fixed(warm_up::together(cell)),
             max_tokens: warm_up::tokens_together(&self.plan, cell)?,
+            prompt: spec.prompt.from_start(),
             timeout: self.warm_up_timeout(),
             ..spec.clone()
         })
@@ -291,7 +324,7 @@ impl Runner {
         try_join_all(each).await.map(|_| ())
     }
 
-    fn spec(&self, cell: &Cell) -> LoadSpec {
+    fn spec(&self, cell: &Cell, prompt: &PromptText) -> LoadSpec {
         let workload = &self.plan.workload;
         LoadSpec {
             concurrency: cell.load.concurrency,
@@ -303,7 +336,7 @@ impl Runner {
             max_tokens: cell.load.max_tokens,
             temperature: workload.temperature,
             stream: self.plan.streams(cell),
-            prompt: self.prompt(cell.load.prompt_tokens),
+            prompt: prompt.from_start(),
             prompts: Arc::clone(&self.prompts),
             timeout: self.timeout(),
         }
@@ -380,6 +413,7 @@ impl Runner {
             duplicate_of: duplicate_of(&self.plan.cells, cell).map(ToString::to_string),
             gave_up: outcome.gave_up.clone(),
             attached: self.plan.servers.attached.as_ref().map(Attached::names),
+            prompt_length: cell.load.prompt_tokens.zip(result.prompt_length),
         };
         result.flags = verdict(&figures, &context);
         if result.flags.iter().any(|flag| flag.kind.invalidates()) {

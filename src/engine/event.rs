@@ -12,6 +12,7 @@ use crate::measure::saturation::RatePoint;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::thermal::CellThermal;
 use crate::plan::{Balancer, Cell, LoadPoint, Plan, ServerPoint};
+use crate::prompts::LengthSource;
 use crate::units::Secs;
 
 /// How a cell ended.
@@ -77,6 +78,10 @@ pub struct CellResult {
     /// Wall clock at the cell's start and end, for people and file names; durations are above.
     pub started_at: jiff::Timestamp,
     pub ended_at: jiff::Timestamp,
+    /// Where the length of its prompts comes from; `None` where they are sent as they are, and
+    /// before it is known.
+    #[serde(default)]
+    pub prompt_length: Option<LengthSource>,
     /// One entry a request; left out of the event stream's JSON, kept in `.requests.csv`.
     #[serde(skip)]
     pub requests: Vec<RequestSample>,
@@ -100,6 +105,7 @@ impl CellResult {
             times: CellTimes::default(),
             started_at: now,
             ended_at: now,
+            prompt_length: None,
             requests: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ pub mod emitter;
 mod energy;
 pub mod error;
 pub mod event;
+mod lengths;
 pub mod load;
 mod machine;
 mod reference;

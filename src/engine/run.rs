@@ -18,6 +18,7 @@ use super::error::EngineError;
 use super::event::{
     CellResult, CellStatus, CellTimes, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
 };
+use super::lengths::Lengths;
 use super::load::prompts::PromptSource;
 use super::load::target::Target;
 use super::machine::{MachineSource, Seen};
@@ -30,6 +31,7 @@ use crate::measure::best::rank_measured;
 use crate::monitor::sample::{MachineSample, PowerReading};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
+use crate::prompts::{PromptSet, file};
 use crate::settings::{BaseUrl, Secret};
 
 /// What a run needs from outside.
@@ -52,6 +54,10 @@ pub(super) struct Runner {
     attach_key: Option<Secret>,
     /// One a run, so that no two requests of it share a prompt.
     pub(super) prompts: Arc<PromptSource>,
+    pub(super) lengths: Lengths,
+    /// Prompts of a file, read when the run starts.
+    pub(super) prompt_set: Option<Arc<PromptSet>>,
+    pub(super) told_of_repeated_prompts: bool,
     /// Where the running servers are reached (the balancer first; no address of attached ones), and
     /// what was learned of them.
     pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
@@ -105,6 +111,9 @@ impl Runner {
             environment: outside.environment,
             attach_key: outside.attach_key,
             prompts,
+            lengths: Lengths::default(),
+            prompt_set: None,
+            told_of_repeated_prompts: false,
             known_target: None,
             nginx_binary: outside.nginx_binary,
             cells: run.cells,
@@ -171,6 +180,14 @@ impl Runner {
         for text in sentences.into_iter().flatten() {
             self.emitter.notice(NoticeLevel::Info, text).await?;
         }
+        if let Err(why) = self.read_prompts().await {
+            return Ok(RunEnd::Failed(why));
+        }
+        let (lengths, text) = Lengths::of_plan(&self.plan, &self.prompts).await;
+        self.lengths = lengths;
+        if let Some(text) = text {
+            self.emitter.notice(NoticeLevel::Info, text).await?;
+        }
         self.read_idle_power().await;
         loop {
             self.control.go().await;
@@ -194,6 +211,18 @@ impl Runner {
                 return Ok(RunEnd::Failed(why));
             }
         }
+    }
+
+    /// Reads the prompt file, if there is one; why it cannot be used.
+    async fn read_prompts(&mut self) -> Result<(), String> {
+        let Some(file) = self.plan.workload.prompt_file.clone() else {
+            return Ok(());
+        };
+        let read = tokio::task::spawn_blocking(move || file::read_again(&file)).await;
+        let read = read.map_err(|error| error.to_string())?;
+        let read = read.map_err(|error| error.to_string())?;
+        self.prompt_set = Some(PromptSet::new(read, self.plan.order.seed()));
+        Ok(())
     }
 
     fn done(&self) -> u32 {

@@ -113,6 +113,14 @@ impl Figures {
     pub fn error_count(&self) -> u32 {
         self.errors.values().sum()
     }
+
+    /// Of the answered requests, with the chat template; `None` where none was answered, or the
+    /// server does not count prompts.
+    pub fn mean_prompt_tokens(&self) -> Option<f64> {
+        let answered = self.requests.saturating_sub(self.error_count());
+        (answered > 0 && self.prompt_tokens > 0)
+            .then(|| self.prompt_tokens as f64 / f64::from(answered))
+    }
 }
 
 /// Something that bears on how far a figure can be trusted.
@@ -171,6 +179,8 @@ pub enum FlagKind {
     Attached,
     /// Requests that were due had to wait in this program: as many as allowed were in flight.
     InFlightCapped,
+    /// Prompts were longer or shorter than asked.
+    PromptLength,
 }
 
 impl FlagKind {

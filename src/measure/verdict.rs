@@ -3,6 +3,7 @@
 mod open;
 
 use super::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
+use crate::prompts::LengthSource;
 use crate::units::{Ratio, Secs};
 
 /// Where each flag begins (measurement rules 2, 4, 7, 14 and 15).
@@ -56,6 +57,8 @@ pub struct Context {
     pub gave_up: Option<String>,
     /// Where the servers are, if this program did not start them.
     pub attached: Option<String>,
+    /// The length that prompts were to have, in tokens, and how it was reached.
+    pub prompt_length: Option<(u32, LengthSource)>,
 }
 
 /// The flags of a cell, those that make it invalid first.
@@ -73,6 +76,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         short_window(figures, context),
         no_steady_state(figures),
         stopped_early(figures, &context.thresholds),
+        prompt_length(figures, context),
         context.not_batched.as_ref().map(|why| Flag {
             kind: FlagKind::NotBatched,
             detail: format!("the server cannot batch these requests: {why}"),
@@ -319,6 +323,25 @@ fn stopped_early(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
              output length",
             Ratio(share),
             figures.mean_output_tokens.unwrap_or_default(),
+        ),
+    })
+}
+
+fn prompt_length(figures: &Figures, context: &Context) -> Option<Flag> {
+    let (asked, source) = context.prompt_length?;
+    let mean = figures.mean_prompt_tokens()?;
+    let off = (mean / f64::from(asked) - 1.0).abs();
+    (off > source.tolerance()).then(|| Flag {
+        kind: FlagKind::PromptLength,
+        detail: format!(
+            "prompts had {mean:.1} tokens instead of {asked} ({} off): {}",
+            Ratio(off),
+            if mean > f64::from(asked) && source == LengthSource::Exact {
+                "the chat template and the prefix that makes each unique come to more than was \
+                 asked. Ask for longer prompts"
+            } else {
+                "compare by the real length"
+            }
         ),
     })
 }

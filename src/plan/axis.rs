@@ -11,9 +11,6 @@ use super::server_args::reserved;
 use crate::settings::rate;
 use crate::settings::{Kind, Rate, Var, list};
 
-/// Longest prompt that may be asked for, in tokens.
-const MAX_PROMPT_TOKENS: u32 = 1_000_000;
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -75,7 +72,7 @@ impl Axis {
             .unwrap_or_else(|| Self::Flag(format!("--{bare}")))
     }
 
-    /// The setting that gives this axis its values in the built-in sweeps.
+    /// The setting that gives this axis its values where it is swept without `--axis`.
     pub fn list_var(&self) -> Option<Var> {
         match self {
             Self::Instances => Some(Var::InstancesList),
@@ -84,7 +81,8 @@ impl Axis {
             Self::Concurrency => Some(Var::ConcurrencyList),
             Self::MaxTokens => Some(Var::MaxTokensList),
             Self::RequestRate => Some(Var::RequestRateList),
-            Self::PromptTokens | Self::Delivery | Self::Flag(_) => None,
+            Self::PromptTokens => Some(Var::PromptTokensList),
+            Self::Delivery | Self::Flag(_) => None,
         }
     }
 
@@ -97,7 +95,8 @@ impl Axis {
             Self::Concurrency => Some(Var::Concurrency),
             Self::MaxTokens => Some(Var::MaxTokens),
             Self::RequestRate => Some(Var::RequestRate),
-            Self::PromptTokens | Self::Delivery | Self::Flag(_) => None,
+            Self::PromptTokens => Some(Var::PromptTokens),
+            Self::Delivery | Self::Flag(_) => None,
         }
     }
 
@@ -203,7 +202,7 @@ impl SweepAxis {
 fn numbers(axis: &Axis, values: &str) -> Result<Vec<u32>, AxisError> {
     let (min, max) = match axis.list_var().map(|var| var.spec().kind) {
         Some(Kind::List { min, max }) => (min, max),
-        _ => (1, MAX_PROMPT_TOKENS),
+        _ => (1, u32::MAX),
     };
     let kind = Kind::List { min, max };
     list::parse(&values.replace('|', ","), min..=max).map_err(|e| AxisError::Values {

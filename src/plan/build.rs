@@ -5,7 +5,7 @@ use std::path::Path;
 
 use strum::IntoEnumIterator;
 
-use super::axis::{Axis, SweepAxis};
+use super::axis::{Axis, AxisError, SweepAxis};
 use super::cell::Cell;
 use super::error::PlanError;
 use super::grid::{Grid, MAX_CELLS, Requests};
@@ -258,8 +258,11 @@ fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
             ),
         );
     }
+    check_prompts_file(c);
     Workload {
         prompt: c.settings.text(Var::Prompt).unwrap_or_default().to_owned(),
+        // Whoever has read it puts it in: nothing is looked up here.
+        prompt_file: None,
         temperature: c.number(Var::Temperature),
         stream: c.settings.is_on(Var::Stream),
         mode,
@@ -271,6 +274,33 @@ fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
         retry_sleep_s: c.number(Var::RetrySleep),
         open: open_loop::open_loop(c, drawn_seed),
         limits: open_loop::limits(c),
+    }
+}
+
+/// Prompts of a file are asked as they are.
+fn check_prompts_file(c: &mut Context) {
+    if c.settings.int(Var::PromptTokens).is_none() {
+        c.computed.insert(Var::PromptTokens, "own".to_owned());
+    }
+    if c.settings.path(Var::PromptsFile).is_none() {
+        return;
+    }
+    let why = "the prompts of MLX_PROMPTS_FILE are asked as they are, so they cannot be of one \
+               length. Leave one of both out";
+    if let Some(axis) = c.axes.iter().find(|a| a.axis == Axis::PromptTokens) {
+        c.errors.push(PlanError::Axis(AxisError::Values {
+            axis: axis.axis.clone(),
+            problem: why.to_owned(),
+            accepted: "no prompt lengths beside a prompt file".to_owned(),
+        }));
+    } else if dimensions::prompt_tokens_listed(c) {
+        c.setting_error(Var::PromptTokensList, why);
+    } else if c.settings.int(Var::PromptTokens).is_some() {
+        c.setting_error(Var::PromptTokens, why);
+    }
+    if c.chosen_now(Var::Prompt) {
+        c.notices
+            .push("MLX_PROMPT is not used: MLX_PROMPTS_FILE gives the prompts.".to_owned());
     }
 }
 

@@ -49,6 +49,14 @@ pub(super) fn own_axes(c: &Context) -> &'static [Axis] {
     }
 }
 
+/// No kind sweeps prompt lengths by itself; a list of them does it in any sweep. `quick` has axes
+/// enough for its minute.
+pub(super) fn prompt_tokens_listed(c: &Context) -> bool {
+    !c.kind.is_check()
+        && c.kind != RunKind::Quick
+        && !c.settings.list(Var::PromptTokensList).is_empty()
+}
+
 /// `None` only where an error was noted.
 pub(super) fn grid(
     c: &mut Context,
@@ -66,7 +74,7 @@ pub(super) fn grid(
         let batches = batch_sizes(c, &BTreeMap::new(), Some(args));
         return Some(check(c, batches));
     }
-    if c.kind == RunKind::CustomSweep && c.axes.is_empty() {
+    if c.kind == RunKind::CustomSweep && c.axes.is_empty() && !prompt_tokens_listed(c) {
         c.errors.push(PlanError::NoAxis);
         return None;
     }
@@ -94,9 +102,10 @@ pub(super) fn grid(
         flags,
         concurrency: Vec::new(),
         max_tokens: single(&Axis::MaxTokens, Var::MaxTokens),
-        prompt_tokens: numbers
-            .get(&Axis::PromptTokens)
-            .map_or_else(|| vec![None], |v| v.iter().copied().map(Some).collect()),
+        prompt_tokens: match numbers.get(&Axis::PromptTokens) {
+            Some(values) => values.iter().copied().map(Some).collect(),
+            None => vec![c.settings.int(Var::PromptTokens)],
+        },
         rates: open_loop::rates(c, rates),
         deliveries: delivery::swept(c, nginx_found),
         requests: requests(c, mode),
@@ -215,7 +224,7 @@ fn check(c: &mut Context, (decode, prompt): BatchSizes) -> Grid {
         flags: Vec::new(),
         concurrency: vec![concurrency],
         max_tokens: vec![c.int(Var::MaxTokens)],
-        prompt_tokens: vec![None],
+        prompt_tokens: vec![c.settings.int(Var::PromptTokens)],
         rates: open_loop::rates(c, None),
         deliveries: vec![None],
         requests: Requests::Fixed(requests),
@@ -234,6 +243,10 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
         if let Some(var) = axis.list_var().filter(|_| *axis != Axis::RequestRate) {
             numbers.insert(axis.clone(), c.settings.list(var).to_vec());
         }
+    }
+    if prompt_tokens_listed(c) {
+        let lengths = c.settings.list(Var::PromptTokensList).to_vec();
+        numbers.insert(Axis::PromptTokens, lengths);
     }
     for axis in c.axes {
         match (&axis.axis, &axis.values) {

@@ -7,6 +7,7 @@ pub mod axis;
 pub mod build;
 pub mod cell;
 pub mod commands;
+pub mod context;
 pub mod delivery;
 mod dimensions;
 pub mod error;
@@ -41,6 +42,7 @@ pub use order::Order;
 
 use crate::measure::figures::Mode;
 use crate::measure::flow::Limits;
+use crate::prompts::PromptFile;
 
 /// What a run is called on the command line and in file names.
 #[derive(
@@ -121,6 +123,9 @@ pub enum Balancer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     pub prompt: String,
+    /// Its prompts are asked instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_file: Option<PromptFile>,
     pub temperature: f64,
     pub stream: bool,
     pub mode: Mode,

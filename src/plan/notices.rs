@@ -103,11 +103,14 @@ fn overridden_by_requests(plan: &Plan, args: &ServerArgs) -> Vec<String> {
 /// Settings chosen for this very run that its kind does not read.
 fn unused(c: &Context) -> Vec<String> {
     let own = dimensions::own_axes(c);
-    let swept = |axis: &Axis| own.contains(axis) || c.axes.iter().any(|a| a.axis == *axis);
+    let listed = |axis: &Axis| *axis == Axis::PromptTokens && dimensions::prompt_tokens_listed(c);
+    let swept =
+        |axis: &Axis| own.contains(axis) || listed(axis) || c.axes.iter().any(|a| a.axis == *axis);
     let mut notices = Vec::new();
     for axis in Axis::BUILT_IN {
         if let Some(list) = axis.list_var().filter(|&var| c.chosen_now(var))
             && !own.contains(&axis)
+            && !listed(&axis)
             // Told as what it is, an error.
             && (c.attached.is_none() || !attached::is_of_server(&axis))
         {

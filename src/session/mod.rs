@@ -5,6 +5,7 @@ pub mod attach;
 pub mod cells;
 mod confirming;
 pub mod model;
+pub mod prompts;
 pub mod refining;
 pub mod searching;
 
@@ -22,7 +23,8 @@ use crate::models;
 use crate::models::synthetic;
 use crate::monitor::info::MachineInfo;
 use crate::plan::known_flags::KnownFlags;
-use crate::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build};
+use crate::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build, context};
+use crate::prompts::PromptFile;
 use crate::python::{self, Interpreter, NotReady, ServerProbe, managed};
 use crate::settings::{Secret, Settings, Var};
 use crate::store::error::StoreError;
@@ -98,6 +100,8 @@ pub struct Session {
     /// `None` where the server's help makes no sense to us.
     pub known: Option<KnownFlags>,
     pub nginx: Option<PathBuf>,
+    /// The prompt file that the settings name, and what is to be told of it.
+    pub prompts: Option<(PromptFile, Vec<String>)>,
 }
 
 impl Session {
@@ -125,6 +129,8 @@ impl Session {
         report: &Arc<dyn Report>,
         cancel: &CancellationToken,
     ) -> Result<Self, SessionError> {
+        // A wrong file is told before anything is made.
+        let prompts = unless(cancel, prompts::of_settings(&settings)).await??;
         let attached = unless(cancel, attach::model(&settings)).await??;
         if let Some(model) = attached {
             return Ok(Self {
@@ -133,6 +139,7 @@ impl Session {
                 python: None,
                 known: None,
                 nginx: None,
+                prompts,
             });
         }
         // A wrong model is told before minutes are spent on Python.
@@ -151,6 +158,7 @@ impl Session {
             python: Some((interpreter, server)),
             known,
             nginx,
+            prompts,
         })
     }
 
@@ -159,7 +167,7 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with what was asked.
     pub fn plan(&self, kind: RunKind, axes: &[SweepAxis]) -> Result<Plan, SessionError> {
-        build(Inputs {
+        let mut plan = build(Inputs {
             kind,
             settings: &self.settings,
             axes,
@@ -169,7 +177,17 @@ impl Session {
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             drawn_seed: Some(draw()),
         })
-        .map_err(|errors| SessionError::all_wrong(&errors))
+        .map_err(|errors| SessionError::all_wrong(&errors))?;
+        if let Some((file, notices)) = &self.prompts {
+            plan.workload.prompt_file = Some(file.clone());
+            plan.notices.extend(notices.iter().cloned());
+        }
+        let context = self
+            .python
+            .as_ref()
+            .and_then(|_| model::context(&self.model));
+        let too_long = context.and_then(|n| context::check(&plan, axes, &self.settings, n));
+        too_long.map_or(Ok(plan), |error| Err(SessionError::wrong(&error)))
     }
 
     /// The files of a new run.

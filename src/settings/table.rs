@@ -136,9 +136,14 @@ settings! {
             other: "Explain in a few sentences how batching lets one server answer many people at once.",
         },
         "Prompt text; each request gets its own prefix unless `MLX_IDENTICAL_PROMPTS` is on";
+    PromptsFile "MLX_PROMPTS_FILE" Workload, Kind::Path, Computed("none"),
+        "File of prompts to ask instead of `MLX_PROMPT`: JSON lines (a text, `prompt`, `messages`), `ShareGPT`, or a prompt a line; taken in seeded order, each with its own prefix";
     MaxTokens "MLX_MAX_TOKENS" Workload, int(1, MAX_TOKENS),
         PerKind { kinds: &[("quick", "32")], other: "128" },
         "Tokens to generate per request";
+    PromptTokens "MLX_PROMPT_TOKENS" Workload, int_or("own", 1, MAX_TOKENS),
+        Computed("own: the prompt as it is written"),
+        "Length of each prompt in tokens, with the chat template and its unique prefix: the prompt is repeated or cut to it, exactly where the model's tokenizer is on this disk; `own` leaves it as it is";
     Temperature "MLX_TEMPERATURE" Workload, Kind::Number { min: 0.0, max: 100.0, unit: "" },
         PerKind { kinds: &[("single", "0.2")], other: "0.3" },
         "Sampling temperature";
@@ -214,6 +219,8 @@ settings! {
         "Numbers of servers to sweep";
     MaxTokensList "MLX_MAX_TOKENS_LIST" Sweep, list(MAX_TOKENS), Always("128,256,512,1024"),
         "Tokens per request to sweep (round-robin sweep)";
+    PromptTokensList "MLX_PROMPT_TOKENS_LIST" Sweep, list(MAX_TOKENS), Computed("not swept"),
+        "Prompt lengths in tokens to sweep, in any sweep";
 
     RequestRateList "MLX_REQUEST_RATE_LIST" Sweep, Kind::Rates,
         Computed("searched: doubled until the server is saturated, then narrowed to about 10 %"),

@@ -13,6 +13,7 @@ use crate::measure::flow::SaturatedBy;
 use crate::measure::interval::Interval;
 use crate::monitor::energy::EnergySource;
 use crate::plan::{Arrivals, Balancer, Cell, Delivery, FlagValue, Plan};
+use crate::prompts::LengthSource;
 use crate::settings::Rate;
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
@@ -200,6 +201,11 @@ pub struct CellRow {
     pub goodput_ratio: Option<f64>,
     pub ttft_limit_s: Option<f64>,
     pub tpot_limit_s: Option<f64>,
+    /// Where the length of the prompts comes from: `exact`, `calibrated`, or `none` for a guess.
+    /// Blank where they are sent as they are.
+    pub prompt_length_source: Option<LengthSource>,
+    /// The file that the prompts come from, by the first 12 digits of its SHA-256.
+    pub prompt_set: Option<String>,
 }
 
 impl CellRow {
@@ -223,6 +229,9 @@ impl CellRow {
         row.set_machine(result);
         row.set_times(result);
         row.set_limits(plan);
+        row.prompt_length_source = result.prompt_length;
+        let file = plan.workload.prompt_file.as_ref();
+        row.prompt_set = file.map(|file| file.short_hash().to_owned());
         if let Some(attached) = &plan.servers.attached {
             row.attached = joined(attached.urls.iter().map(ToString::to_string), " ");
         }

@@ -47,6 +47,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             synthetic: true,
         },
         workload: Workload {
+            prompt_file: None,
             prompt: "Say \"hello\",\nplease.".to_owned(),
             temperature: 0.3,
             stream: true,
@@ -144,6 +145,7 @@ pub(crate) fn result(cell: &Cell) -> CellResult {
     CellResult {
         cell: cell.clone(),
         status: CellStatus::Ok,
+        prompt_length: None,
         figures: Some(figures()),
         flags: vec![Flag {
             kind: FlagKind::CachedPrompts,

@@ -12,9 +12,11 @@ mod checks;
 mod control;
 mod faults;
 mod lab;
+mod lengths;
 mod load;
 mod models;
 mod places;
+mod prompt_files;
 mod quick;
 mod rates;
 mod statistics;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         window::TESTS,
         attached::TESTS,
+        lengths::TESTS,
+        prompt_files::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {

@@ -27,6 +27,6 @@ pub mod target;
 
 pub use live::Live;
 pub use open::OpenRate;
-pub use prompts::{PromptSource, PromptText, TokenScale};
+pub use prompts::{PromptSource, PromptText};
 pub use schedule::{Amount, LoadSpec};
 pub use target::{Target, TargetError};

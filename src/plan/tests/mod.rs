@@ -5,6 +5,7 @@ mod build;
 mod commands;
 mod delivery;
 mod estimate;
+mod lengths;
 mod open_loop;
 mod order;
 mod quick;

@@ -350,3 +350,15 @@ fn a_rate_is_told_with_what_became_of_it_and_blank_in_a_closed_loop() {
     );
     assert_eq!(row.rate_point(), None);
 }
+
+#[test]
+fn where_prompt_lengths_come_from_is_said_if_a_length_was_asked() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    let row = row_of(&measured);
+    assert_eq!(row.prompt_length_source, None);
+    measured.prompt_length = Some(LengthSource::Exact);
+    let row = row_of(&measured);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    assert_eq!(columns(&text, "prompt_length_source", 1), "exact");
+}

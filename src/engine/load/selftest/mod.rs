@@ -28,7 +28,7 @@ use self::clock::Bridging;
 use self::process::ServerProcess;
 use self::script::Script;
 use super::limits::allow_open_files;
-use super::prompts::{PromptSource, PromptText, TokenScale};
+use super::prompts::{PromptSource, PromptText};
 use super::schedule::{self, Amount, LoadSpec};
 use super::{Live, Target, TargetError};
 use crate::measure::LoadOutcome;
@@ -323,12 +323,7 @@ impl Bench<'_> {
             max_tokens: load.chunks,
             temperature: 0.0,
             stream: true,
-            prompt: PromptText {
-                text: load.script.to_string(),
-                tokens: None,
-                scale: TokenScale::SYNTHETIC,
-                identical: false,
-            },
+            prompt: PromptText::unique(&load.script.to_string()),
             prompts: PromptSource::new(),
             timeout: REQUEST_TIMEOUT,
         };

@@ -106,6 +106,7 @@ const fn example(var: Var) -> Option<&'static str> {
     match var {
         Var::ModelPath => Some("org/name, folder or synthetic:NAME"),
         Var::ServerArgs => Some("--prefill-step-size=512,--top-p=0.9"),
+        Var::PromptsFile => Some("prompts.jsonl"),
         Var::Attach => Some("http://127.0.0.1:1234"),
         Var::ModelDirs => Some("~/more-models:/Volumes/models"),
         _ => None,

@@ -112,6 +112,9 @@ impl Relevance<'_> {
                 | RunKind::RateSweep
                 | RunKind::ControlSweep
         ) || self.sweeps(&Axis::Instances);
+        if var == Var::PromptTokensList {
+            return Self::takes_axes(kind) && !self.extra_axes.contains(&Axis::PromptTokens);
+        }
         if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.list_var() == Some(var)) {
             return self.own_axes().contains(axis);
         }
@@ -170,6 +173,12 @@ impl Relevance<'_> {
 
     /// Of what the run reads, that which has no effect as other settings stand now.
     pub fn is_idle(&self, var: Var, settings: &Settings) -> bool {
+        // Prompts of a file are asked as they are.
+        let of_one_prompt = [Var::Prompt, Var::PromptTokens, Var::PromptTokensList];
+        if of_one_prompt.contains(&var) && settings.path(Var::PromptsFile).is_some() {
+            // What was asked all the same is shown, with what is wrong with it.
+            return var == Var::Prompt || !settings.is_given(var);
+        }
         if self.kind.is_check() {
             return false;
         }
@@ -194,6 +203,7 @@ impl Relevance<'_> {
             {
                 true
             }
+            Var::PromptTokens => !settings.list(Var::PromptTokensList).is_empty(),
             Var::Seed => settings.text(Var::Order) == Some("nested"),
             Var::ClockLimit | Var::CoolDownMax => !settings.is_on(Var::ThermalGate),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),

@@ -270,9 +270,20 @@ fn the_model_is_as_resolved_while_its_field_still_says_so() {
         text: "synthetic:tiny".to_owned(),
         outcome,
         detail: "llama".to_owned(),
+        context: Some(2_048),
     };
     form.set_resolved(resolved(Ok(model.clone())));
     assert_eq!(form.plan().expect("a plan").model, model);
+    form.set(Var::PromptTokens, "2040");
+    let error = form.field(Var::PromptTokens).error.as_deref();
+    assert!(
+        error
+            .expect("too long")
+            .contains("the model's context is 2048"),
+        "{error:?}"
+    );
+    form.set(Var::PromptTokens, "1900");
+    assert!(form.plan().is_some());
     form.set_resolved(resolved(Err("There is no such model.".to_owned())));
     assert_eq!(
         form.field(Var::ModelPath).error.as_deref(),

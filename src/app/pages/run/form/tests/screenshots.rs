@@ -74,6 +74,12 @@ fn form_pictures() {
         form
     });
     picture_after("model", || form(RunKind::Quick), &["Chosen model"]);
+    picture("prompts", || super::prompts::with_file(Some(310.4)));
+    picture("prompts-wrong", || {
+        let mut form = super::prompts::with_file(None);
+        super::prompts::refused(&mut form);
+        form
+    });
     picture_after("presets", || form(RunKind::Quick), &["Presets"]);
     let folded = ["Workload", "Sweep ranges", "Server", "Quality"];
     picture_after("server", || form(RunKind::RoundRobinSweep), &folded);
