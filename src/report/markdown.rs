@@ -73,8 +73,11 @@ pub fn table(document: &Document<'_>) -> String {
     if let Some(best) = document.best() {
         let _ = writeln!(text, "\n{}", escape::markdown(&format!("Best: {best}")));
     }
-    if let Some(saturation) = document.fact("Saturation") {
-        let _ = writeln!(text, "\n{}", escape::markdown(saturation));
+    let goodput = document.fact("Most goodput");
+    let goodput = goodput.map(|goodput| format!("Most goodput {goodput}"));
+    let rates = document.fact("Saturation").map(str::to_owned);
+    for line in rates.into_iter().chain(goodput) {
+        let _ = writeln!(text, "\n{}", escape::markdown(&line));
     }
     if let Some(ties) = board.tied_with() {
         let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(&ties)));
