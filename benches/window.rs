@@ -114,6 +114,7 @@ fn figures(cell: &Cell) -> Figures {
             ..Intervals::default()
         },
         ttft_split: None,
+        flow: None,
     }
 }
 

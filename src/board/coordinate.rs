@@ -87,7 +87,8 @@ pub(super) fn of_cell(cell: &Cell) -> impl Iterator<Item = (Axis, Coordinate)> {
         Some(point.instances),
         point.decode_concurrency,
         point.prompt_concurrency,
-        Some(load.concurrency),
+        // Where requests come at a rate, it is but a cap.
+        Some(load.concurrency).filter(|_| load.request_rate.is_none()),
         Some(load.max_tokens),
         load.prompt_tokens,
     ];
@@ -103,7 +104,7 @@ pub(super) fn of_row(row: &CellRow) -> impl Iterator<Item = (Axis, Coordinate)> 
         known(row.instances),
         row.decode_concurrency,
         row.prompt_concurrency,
-        known(row.concurrency),
+        known(row.concurrency).filter(|_| row.request_rate_rps.is_none()),
         row.max_tokens,
         row.asked_prompt_tokens,
     ];

@@ -26,7 +26,7 @@ pub enum SweepKind {
     Full,
     /// The axes given with --axis
     Custom,
-    /// Requests at a rate of their own: the rates of MLX_REQUEST_RATE_LIST, or a search for what saturates
+    /// Requests at a rate of their own: listed rates, or a search for the one that saturates
     Rate,
     /// One load direct and through nginx, streamed and not: what the proxy and streaming cost
     Control,

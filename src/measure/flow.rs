@@ -176,9 +176,13 @@ fn goodput(due: &[&RequestSample], limits: Limits, span_s: f64) -> Option<Goodpu
     })
 }
 
-/// How many fewer requests are answered than come within a window also varies with how many are
-/// under way at its two ends. With a mean of L they differ by about the square root of 2 L where
-/// arrivals are random: a lag within twice that shows nothing.
+/// By how much the number of requests under way may differ between two moments of a steady state, of
+/// so many on average: where arrivals are random, its standard deviation is about the square root of
+/// twice that. Of very few, one more or less at each end shows nothing either.
+pub(super) fn chance(under_way_mean: f64) -> f64 {
+    (2.0 * (2.0 * under_way_mean).sqrt()).max(2.0)
+}
+
 fn saturated(
     due: usize,
     answered: usize,
@@ -187,10 +191,9 @@ fn saturated(
     unsteady: Option<Unsteady>,
 ) -> Option<SaturatedBy> {
     let lag = due as f64 - answered as f64;
-    let chance = 2.0 * (2.0 * in_flight_mean).sqrt();
     if matches!(unsteady, Some(Unsteady::QueueGrows { .. })) {
         Some(SaturatedBy::Queue)
-    } else if lag > (1.0 - KEEPS_UP) * due as f64 && lag > chance {
+    } else if lag > (1.0 - KEEPS_UP) * due as f64 && lag > chance(in_flight_mean) {
         Some(SaturatedBy::Achieved)
     } else if goodput.is_some_and(|good| good.ratio < GOOD_ENOUGH) {
         Some(SaturatedBy::Goodput)
@@ -368,6 +371,8 @@ mod tests {
         let seen = |due, answered, in_flight| saturated(due, answered, in_flight, None, None);
         assert_eq!(seen(100, 96, 0.5), None);
         assert_eq!(seen(100, 94, 0.5), Some(SaturatedBy::Achieved));
+        // The last of 16 is under way when the window closes.
+        assert_eq!(seen(16, 15, 0.1), None);
         // Of 64 that come, 60 are answered, and 4 are always under way: nothing is shown.
         assert_eq!(seen(64, 60, 4.0), None);
         let grows = Some(Unsteady::QueueGrows {

@@ -60,24 +60,32 @@ impl Saturation {
     }
 }
 
-/// `saturates between 4 and 4.4 requests/s; most goodput 3.9 requests/s at 4 requests/s`.
+impl Saturation {
+    /// `saturates between 4 and 4.4 requests/s`.
+    pub fn rates(&self) -> String {
+        match (self.bracket.sustained, self.bracket.saturated) {
+            (Some(low), Some(high)) => format!("saturates between {low} and {high} requests/s"),
+            (Some(low), None) => format!("keeps up with all rates up to {low} requests/s"),
+            (None, Some(high)) => format!("saturated at every rate from {high} requests/s on"),
+            (None, None) => "no rate was measured".to_owned(),
+        }
+    }
+
+    /// `3.90 requests/s at 4 requests/s`; `None` without limits.
+    pub fn goodput(&self) -> Option<String> {
+        let (goodput_rps, rate) = self.most_goodput?;
+        Some(format!("{goodput_rps:.2} requests/s at {rate} requests/s"))
+    }
+}
+
+/// `saturates between 4 and 4.4 requests/s; most goodput 3.90 requests/s at 4 requests/s`.
 impl fmt::Display for Saturation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.bracket.sustained, self.bracket.saturated) {
-            (Some(low), Some(high)) => {
-                write!(f, "saturates between {low} and {high} requests/s")?;
-            }
-            (Some(low), None) => write!(f, "keeps up with all rates up to {low} requests/s")?,
-            (None, Some(high)) => write!(f, "saturated at every rate from {high} requests/s on")?,
-            (None, None) => write!(f, "no rate was measured")?,
+        f.write_str(&self.rates())?;
+        match self.goodput() {
+            Some(goodput) => write!(f, "; most goodput {goodput}"),
+            None => Ok(()),
         }
-        if let Some((goodput_rps, rate)) = self.most_goodput {
-            write!(
-                f,
-                "; most goodput {goodput_rps:.2} requests/s at {rate} requests/s"
-            )?;
-        }
-        Ok(())
     }
 }
 

@@ -220,7 +220,7 @@ fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
         kind: FlagKind::ClientLimited,
         detail: format!(
             "this program was late in sending: dispatch lag {:.2} ms ({which}), above {:.2} ms. The \
-             machine is short of CPU: close other programs, or lower the concurrency",
+             machine is short of CPU: close other programs, or lower the concurrency or the rate",
             lag_s * 1e3,
             allowed_s * 1e3,
         ),

@@ -73,10 +73,11 @@ pub fn table(document: &Document<'_>) -> String {
     if let Some(best) = document.best() {
         let _ = writeln!(text, "\n{}", escape::markdown(&format!("Best: {best}")));
     }
-    for name in ["Saturation", "Taxes"] {
-        if let Some(fact) = document.fact(name) {
-            let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(fact)));
-        }
+    let goodput = document.fact("Most goodput");
+    let goodput = goodput.map(|goodput| format!("Most goodput {goodput}"));
+    let found = ["Saturation", "Taxes"].map(|name| document.fact(name).map(capitalised));
+    for line in found.into_iter().flatten().chain(goodput) {
+        let _ = writeln!(text, "\n{}", escape::markdown(&line));
     }
     if let Some(ties) = board.tied_with() {
         let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(&ties)));

@@ -187,7 +187,8 @@ mod tests {
             expected.push(result(&cell, 5.5));
         }
         for cut in 1..expected.len() {
-            let now = jiff::Timestamp::from_second(1_800_000_000 + cut as i64).unwrap();
+            let now =
+                jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(cut).unwrap()).unwrap();
             let now = now.to_zoned_datetime(jiff::tz::TimeZone::UTC);
             let mut recorder = Recorder::create(&plan, Provenance::default(), &now).unwrap();
             for result in &expected[..cut] {

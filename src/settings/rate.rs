@@ -166,7 +166,7 @@ mod tests {
             let rate = Rate(thousandths);
             let json = serde_json::to_string(&rate).unwrap();
             assert_eq!(serde_json::from_str::<Rate>(&json).unwrap(), rate, "{json}");
-            assert_eq!(rate.to_string().parse::<f64>().unwrap(), rate.rps());
+            assert_eq!(parse_list(&rate.to_string()), Ok(vec![rate]));
         }
         assert_eq!(Rate(500).to_string(), "0.5");
         assert_eq!(Rate(12_000).to_string(), "12");

@@ -236,10 +236,10 @@ settings! {
         PerKind { kinds: &[("quick", "2")], other: "3" },
         "... and at least this many times the median duration of a request";
     WindowMinCompletions "MLX_WINDOW_MIN_COMPLETIONS" Quality, int(0, 1_000_000),
-        PerKind { kinds: &[("quick", "16")], other: "64" },
-        "... and until this many requests are answered";
+        PerKind { kinds: &[("quick", "16"), ("rate_sweep", "150")], other: "64" },
+        "... and until this many requests are answered, or where they come at a rate, for as long as it takes so many to come";
     WindowMaxS "MLX_WINDOW_MAX_S" Quality, seconds(0.1, DAY_S),
-        PerKind { kinds: &[("quick", "2.5")], other: "60" },
+        PerKind { kinds: &[("quick", "2.5"), ("rate_sweep", "150")], other: "60" },
         "... but never longer than this, and a window cut short says so";
     TtftLimit "MLX_TTFT_LIMIT_MS" Quality,
         Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),

@@ -6,8 +6,16 @@ use crate::lab::{Home, Lab, Row, number, read_csv};
 use crate::{Needs, Test, ensure};
 
 pub const TESTS: &[Test] = &[
-    ("rates_below_capacity_are_answered", Needs::Nothing, below),
-    ("a_rate_sweep_finds_saturation", Needs::Nothing, saturation),
+    (
+        "open_loop_below_capacity_is_answered",
+        Needs::Nothing,
+        below,
+    ),
+    (
+        "open_loop_rate_sweep_finds_saturation",
+        Needs::Nothing,
+        saturation,
+    ),
 ];
 
 const SHORT: &[&str] = &[

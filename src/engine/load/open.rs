@@ -68,6 +68,7 @@ pub(super) async fn run(
         next_index: 0,
         in_flight: 0,
         held: 0,
+        due: DueTimes::new(open.rate, open.arrivals, open.seed),
         window: OpenWindow::new(open.rule, open.rate, epoch),
         failures_in_a_row: 0,
         outcome: LoadOutcome {
@@ -75,8 +76,7 @@ pub(super) async fn run(
             ..LoadOutcome::default()
         },
     };
-    let due = DueTimes::new(open.rate, open.arrivals, open.seed);
-    match Clock::start(due, epoch) {
+    match Clock::start(load.due.clone(), epoch) {
         Ok((clock, due)) => load.follow(clock, due, told, cancel).await,
         Err(error) => load.outcome.gave_up = Some(format!("no thread could be started: {error}")),
     }
@@ -109,6 +109,8 @@ struct Load<'a> {
     next_index: u32,
     in_flight: u32,
     held: u32,
+    /// All due times, from the first.
+    due: DueTimes,
     window: OpenWindow,
     failures_in_a_row: u32,
     outcome: LoadOutcome,
@@ -146,12 +148,7 @@ impl Load<'_> {
                 break;
             }
             if sending && self.window.is_over(now) {
-                // What was due before the close and not heard of yet is sent all the same.
-                while let Ok(at) = due.try_recv() {
-                    if self.window.holds(at) {
-                        self.arrived(at);
-                    }
-                }
+                self.send_the_rest();
                 clock = None;
             }
             if clock.is_none() && self.in_flight == 0 && self.waiting.is_empty() {
@@ -159,6 +156,18 @@ impl Load<'_> {
             }
         }
         publisher.publish();
+    }
+
+    /// What was due before the close, and was not heard of yet.
+    fn send_the_rest(&mut self) {
+        let rest = self.due.clone().skip(self.next_index as usize);
+        for due_s in rest {
+            let at = self.epoch + seconds(due_s);
+            if !self.window.holds(at) {
+                break;
+            }
+            self.arrived(at);
+        }
     }
 
     fn arrived(&mut self, due: Instant) {

@@ -13,6 +13,17 @@ const GREATEST_CORRELATION: f64 = 0.8;
 /// C. Wang, "The Mann-Kendall test modified by effective sample size", Water Resources Management 18
 /// (2004), with the correlation r of what the trend leaves. 1 where nothing varies.
 pub fn mann_kendall(values: &[f64]) -> f64 {
+    p_of_trend(values, inflation(values))
+}
+
+/// The same without a correction for correlation. For values that are sums of what came before, such
+/// as the length of a queue: what a trend leaves of those is always correlated, and the correction
+/// would hide nearly every trend. Who uses it has to ask for more than a trend.
+pub(super) fn mann_kendall_uncorrected(values: &[f64]) -> f64 {
+    p_of_trend(values, 1.0)
+}
+
+fn p_of_trend(values: &[f64], inflation: f64) -> f64 {
     let n = values.len() as f64;
     let pairs = pairs(values).map(|(_, a, b)| (b - a).total_cmp(&0.0) as i32);
     let s = f64::from(pairs.sum::<i32>());
@@ -23,7 +34,7 @@ pub fn mann_kendall(values: &[f64]) -> f64 {
         .map(|tied| tied.len() as f64);
     let of = |n: f64| n * (n - 1.0) * (2.0 * n + 5.0);
     let variance = (of(n) - ties.map(of).sum::<f64>()) / 18.0;
-    let variance = variance * inflation(values);
+    let variance = variance * inflation;
     if variance <= 0.0 {
         return 1.0;
     }

@@ -160,21 +160,16 @@ fn of_rates(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
         Some((super::best::settings(&at), row.rate_point()?))
     });
     let found = Saturation::by_group(points);
-    let several = found.len() > 1;
+    if let [(_, only)] = &found[..] {
+        facts.push("Saturation", Some(capitalised(&only.rates())));
+        facts.push("Most goodput", only.goodput());
+        return;
+    }
     let lines: Vec<String> = found
-        .into_iter()
-        .map(|(name, of)| {
-            if several {
-                format!("{name}: {of}")
-            } else {
-                of.to_string()
-            }
-        })
+        .iter()
+        .map(|(name, of)| format!("{name}: {of}"))
         .collect();
-    facts.push(
-        "Saturation",
-        (!lines.is_empty()).then(|| capitalised(&lines.join("; "))),
-    );
+    facts.push("Saturation", (!lines.is_empty()).then(|| lines.join("; ")));
 }
 
 fn times(n: usize) -> String {
@@ -187,6 +182,7 @@ fn times(n: usize) -> String {
 fn ended(metadata: &Metadata, done: usize) -> Option<String> {
     let open = metadata.plan.cells.len().saturating_sub(done);
     let left = match open {
+        0 if metadata.plan.search_sentence().is_some() => "rates are left to try".to_owned(),
         1 => "1 cell left".to_owned(),
         n => format!("{n} cells left"),
     };
@@ -194,7 +190,7 @@ fn ended(metadata: &Metadata, done: usize) -> Option<String> {
         Some(RunEnd::Completed) => None,
         Some(RunEnd::Stopped) => Some(format!("Stopped, {left}")),
         Some(RunEnd::Failed(why)) => Some(format!("Failed: {why}")),
-        None if open == 0 => None,
+        None if open == 0 && metadata.plan.search_sentence().is_none() => None,
         None => Some(format!("Cut short, {left}")),
     }
 }

@@ -108,6 +108,8 @@ const fn example(var: Var) -> Option<&'static str> {
         Var::ServerArgs => Some("--prefill-step-size=512,--top-p=0.9"),
         Var::PromptsFile => Some("prompts.jsonl"),
         Var::Attach => Some("http://127.0.0.1:1234"),
+        Var::RequestRate => Some("none"),
+        Var::RequestRateList => Some("searched, or 0.5..16x2"),
         Var::ModelDirs => Some("~/more-models:/Volumes/models"),
         _ => None,
     }

@@ -64,6 +64,8 @@ fn form_pictures() {
     );
     picture("quick", || form(RunKind::Quick));
     picture("full", || form(RunKind::FullSweep));
+    let folded = ["Model", "Server"];
+    picture_after("rate", || form(RunKind::RateSweep), &folded);
     picture("wrong", || {
         let mut form = form(RunKind::CustomSweep);
         type_into(&mut form, Var::MaxTokens, "many");
