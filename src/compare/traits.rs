@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 34] = [
+pub(super) const TRAITS: [Trait; 35] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -169,6 +169,16 @@ pub(super) const TRAITS: [Trait; 34] = [
         "Prompt tokens",
         "Longer prompts take longer to read, and their cache slows each token.",
         |run| length(run, &Axis::PromptTokens),
+    ),
+    warning(
+        "Exact output length",
+        "Without its end-of-sequence tokens a model fills every answer; with them batches empty.",
+        |run| {
+            plan(run, |plan| {
+                let exact = plan.workload.exact_output;
+                if exact { "yes" } else { "no" }.to_owned()
+            })
+        },
     ),
     info(
         "Prompt lengths",

@@ -172,6 +172,8 @@ pub enum FlagKind {
     Attached,
     /// Prompts were longer or shorter than asked.
     PromptLength,
+    /// The model was loaded without its end-of-sequence tokens, as asked.
+    ExactOutput,
 }
 
 impl FlagKind {

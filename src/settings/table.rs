@@ -161,6 +161,8 @@ settings! {
         "Stream the answers (TTFT and TPOT need it)";
     IdenticalPrompts "MLX_IDENTICAL_PROMPTS" Workload, Kind::Switch, Always("0"),
         "Send the same prompt each time, so that the server's prompt cache answers part of it; labelled in results";
+    ExactOutput "MLX_EXACT_OUTPUT" Workload, Kind::Switch, Always("0"),
+        "Let no answer end before its tokens are reached: the server loads the model without its end-of-sequence tokens, through links in a temporary folder; labelled in results";
 
     Attach "MLX_ATTACH" Server, Kind::Urls, Computed("off: servers are started"),
         "Base URLs of running OpenAI-compatible servers to measure instead of starting any; `off` starts them";

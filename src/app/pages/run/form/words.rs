@@ -19,6 +19,7 @@ pub(super) const fn label(var: Var) -> &'static str {
         Var::RequestsMultiplier => "Requests multiplier",
         Var::Stream => "Stream answers",
         Var::IdenticalPrompts => "Identical prompts",
+        Var::ExactOutput => "Exact output length",
         Var::Attach => "Base URLs",
         Var::AttachModel => "Model name",
         Var::AttachKey => "Key",
