@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 36] = [
+pub(super) const TRAITS: [Trait; 37] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -179,6 +179,16 @@ pub(super) const TRAITS: [Trait; 36] = [
         "Prompt tokens",
         "Longer prompts take longer to read, and their cache slows each token.",
         |run| length(run, &Axis::PromptTokens),
+    ),
+    warning(
+        "Exact output length",
+        "Without its end-of-sequence tokens a model fills every answer; with them batches empty.",
+        |run| {
+            plan(run, |plan| {
+                let exact = plan.workload.exact_output;
+                if exact { "yes" } else { "no" }.to_owned()
+            })
+        },
     ),
     info(
         "Prompt lengths",

@@ -403,6 +403,7 @@ impl Runner {
         let context = Context {
             thresholds: Thresholds::default(),
             identical_prompts: workload.identical_prompts,
+            exact_output: workload.exact_output,
             flag_differences: result
                 .servers
                 .iter()

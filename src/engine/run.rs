@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use super::server::process::all_gone;
 use super::source::CellSource;
 use super::thermal::Gate;
 use crate::measure::best::rank_measured;
+use crate::models::exact_output::Overlay;
 use crate::monitor::sample::{MachineSample, PowerReading};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
@@ -58,6 +59,8 @@ pub(super) struct Runner {
     /// Prompts of a file, read when the run starts.
     pub(super) prompt_set: Option<Arc<PromptSet>>,
     pub(super) told_of_repeated_prompts: bool,
+    /// What the servers load where no answer may end by itself.
+    overlay: Option<Overlay>,
     /// Where the running servers are reached (the balancer first; no address of attached ones), and
     /// what was learned of them.
     pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
@@ -114,6 +117,7 @@ impl Runner {
             lengths: Lengths::default(),
             prompt_set: None,
             told_of_repeated_prompts: false,
+            overlay: None,
             known_target: None,
             nginx_binary: outside.nginx_binary,
             cells: run.cells,
@@ -148,6 +152,8 @@ impl Runner {
             nginx.stop().await;
         }
         all_gone(&self.nginx_processes).await;
+        // No server reads it any more.
+        self.overlay = None;
         machine.abort();
         // Nothing may be told after the end.
         let _ = machine.await;
@@ -181,6 +187,9 @@ impl Runner {
             self.emitter.notice(NoticeLevel::Info, text).await?;
         }
         if let Err(why) = self.read_prompts().await {
+            return Ok(RunEnd::Failed(why));
+        }
+        if let Err(why) = self.lay_over() {
             return Ok(RunEnd::Failed(why));
         }
         let (lengths, text) = Lengths::of_plan(&self.plan, &self.prompts).await;
@@ -222,6 +231,18 @@ impl Runner {
         let read = read.map_err(|error| error.to_string())?;
         let read = read.map_err(|error| error.to_string())?;
         self.prompt_set = Some(PromptSet::new(read, self.plan.order.seed()));
+        Ok(())
+    }
+
+    /// From here on the plan's model is the overlay, as command lines and their proof have it; what
+    /// was told of the plan, and is stored, names the model itself.
+    fn lay_over(&mut self) -> Result<(), String> {
+        if self.plan.workload.exact_output {
+            let overlay = Overlay::of(Path::new(&self.plan.model.path));
+            let overlay = overlay.map_err(|error| error.to_string())?;
+            self.plan.model.path = overlay.path().to_string_lossy().into_owned();
+            self.overlay = Some(overlay);
+        }
         Ok(())
     }
 

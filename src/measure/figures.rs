@@ -181,6 +181,8 @@ pub enum FlagKind {
     InFlightCapped,
     /// Prompts were longer or shorter than asked.
     PromptLength,
+    /// The model was loaded without its end-of-sequence tokens, as asked.
+    ExactOutput,
 }
 
 impl FlagKind {

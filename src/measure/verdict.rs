@@ -59,6 +59,8 @@ pub struct Context {
     pub attached: Option<String>,
     /// The length that prompts were to have, in tokens, and how it was reached.
     pub prompt_length: Option<(u32, LengthSource)>,
+    /// No answer could end by itself.
+    pub exact_output: bool,
 }
 
 /// The flags of a cell, those that make it invalid first.
@@ -89,6 +91,12 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
             ),
         }),
         attached(figures, context),
+        context.exact_output.then(|| Flag {
+            kind: FlagKind::ExactOutput,
+            detail: "exact output length was asked for: the model ran without its end-of-sequence \
+                     tokens, so every answer is as long as asked, and goes on past its end"
+                .to_owned(),
+        }),
         context.identical_prompts.then(|| Flag {
             kind: FlagKind::IdenticalPrompts,
             detail: "identical prompts were asked for: the prompt cache answers most of each, so \

@@ -124,7 +124,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         .as_ref()
         .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
     let servers = servers(c, &args, largest, inputs.nginx_found);
-    let workload = workload(c, mode, inputs.drawn_seed);
+    let workload = workload(c, mode, inputs.model.synthetic, inputs.drawn_seed);
     let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
     let finalists = finalists(c, mode, &cells);
@@ -242,7 +242,12 @@ fn mode(c: &mut Context) -> Mode {
     mode
 }
 
-fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
+fn workload(
+    c: &mut Context,
+    mode: Mode,
+    synthetic: bool,
+    drawn_seed: Option<u32>,
+) -> Workload {
     let window = WindowRule {
         min_s: c.number(Var::WindowMinS),
         min_e2e: c.number(Var::WindowMinE2e),
@@ -259,6 +264,7 @@ fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
         );
     }
     check_prompts_file(c);
+    let exact_output = exact_output(c, synthetic);
     Workload {
         prompt: c.settings.text(Var::Prompt).unwrap_or_default().to_owned(),
         // Whoever has read it puts it in: nothing is looked up here.
@@ -267,6 +273,7 @@ fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
         stream: c.settings.is_on(Var::Stream),
         mode,
         identical_prompts: c.settings.is_on(Var::IdenticalPrompts),
+        exact_output,
         window,
         warmup_requests: c.int(Var::WarmupRequests),
         request_timeout_s: c.number(Var::RequestTimeout),
@@ -275,6 +282,29 @@ fn workload(c: &mut Context, mode: Mode, drawn_seed: Option<u32>) -> Workload {
         open: open_loop::open_loop(c, drawn_seed),
         limits: open_loop::limits(c),
     }
+}
+
+fn exact_output(c: &mut Context, synthetic: bool) -> bool {
+    if !c.settings.is_on(Var::ExactOutput) {
+        return false;
+    }
+    let why = if c.attached.is_some() {
+        "an attached server has loaded its model as it is"
+    } else if synthetic {
+        "a synthetic model never ends an answer by itself"
+    } else {
+        c.notices.push(
+            "MLX_EXACT_OUTPUT is on: the server loads the model without its end-of-sequence tokens, \
+             so answers go on past their end, and results are labelled."
+                .to_owned(),
+        );
+        return true;
+    };
+    if c.chosen_now(Var::ExactOutput) {
+        c.notices
+            .push(format!("MLX_EXACT_OUTPUT is not used: {why}."));
+    }
+    false
 }
 
 /// Prompts of a file are asked as they are.

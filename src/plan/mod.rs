@@ -131,6 +131,10 @@ pub struct Workload {
     pub mode: Mode,
     /// Ask the same prompt each time. The prompt cache then answers for the GPU: labelled.
     pub identical_prompts: bool,
+    /// The server loads the model without its end-of-sequence tokens; see
+    /// [`crate::models::exact_output`]. Off where there are none, or the server is attached.
+    #[serde(default)]
+    pub exact_output: bool,
     pub window: WindowRule,
     /// Warm-up requests per server before a cell.
     pub warmup_requests: u32,

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::balance::find::find_nginx;
 use crate::engine::server::launch::Launcher;
 use crate::models;
+use crate::models::exact_output::OverlayError;
 use crate::models::synthetic;
 use crate::monitor::info::MachineInfo;
 use crate::plan::known_flags::KnownFlags;
@@ -181,6 +182,10 @@ impl Session {
         if let Some((file, notices)) = &self.prompts {
             plan.workload.prompt_file = Some(file.clone());
             plan.notices.extend(notices.iter().cloned());
+        }
+        if plan.workload.exact_output && !Path::new(&self.model.path).is_dir() {
+            let model = self.model.label.clone();
+            return Err(SessionError::wrong(&OverlayError::NotHere { model }));
         }
         let context = self
             .python

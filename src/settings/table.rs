@@ -162,6 +162,8 @@ settings! {
         "Stream the answers (TTFT and TPOT need it)";
     IdenticalPrompts "MLX_IDENTICAL_PROMPTS" Workload, Kind::Switch, Always("0"),
         "Send the same prompt each time, so that the server's prompt cache answers part of it; labelled in results";
+    ExactOutput "MLX_EXACT_OUTPUT" Workload, Kind::Switch, Always("0"),
+        "Let no answer end before its tokens are reached: the server loads the model without its end-of-sequence tokens, through links in a temporary folder; labelled in results";
 
     RequestRate "MLX_REQUEST_RATE" Workload,
         Kind::Number { min: MIN_RPS, max: MAX_RPS, unit: "requests per second" },

@@ -206,6 +206,8 @@ pub struct CellRow {
     pub prompt_length_source: Option<LengthSource>,
     /// The file that the prompts come from, by the first 12 digits of its SHA-256.
     pub prompt_set: Option<String>,
+    /// The model ran without its end-of-sequence tokens.
+    pub exact_output: Option<bool>,
 }
 
 impl CellRow {
@@ -231,6 +233,7 @@ impl CellRow {
         row.set_limits(plan);
         row.prompt_length_source = result.prompt_length;
         let file = plan.workload.prompt_file.as_ref();
+        row.exact_output = Some(plan.workload.exact_output);
         row.prompt_set = file.map(|file| file.short_hash().to_owned());
         if let Some(attached) = &plan.servers.attached {
             row.attached = joined(attached.urls.iter().map(ToString::to_string), " ");

@@ -53,6 +53,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             stream: true,
             mode: Mode::Sustained,
             identical_prompts: false,
+            exact_output: false,
             window: WindowRule {
                 min_s: 10.0,
                 min_e2e: 3.0,

@@ -10,6 +10,7 @@
 mod attached;
 mod checks;
 mod control;
+mod exact_output;
 mod faults;
 mod lab;
 mod lengths;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         attached::TESTS,
         lengths::TESTS,
         prompt_files::TESTS,
+        exact_output::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {

@@ -77,6 +77,23 @@ fn prompts_of_a_file_have_no_asked_length() {
 }
 
 #[test]
+fn exact_output_is_for_real_models_that_are_started_here() {
+    let asked = "MLX_EXACT_OUTPUT=1";
+    let plan = Run::of(RunKind::Single).with(asked).plan();
+    assert!(!plan.workload.exact_output);
+    notice(&plan, "never ends an answer by itself");
+    let attached = format!("{asked} MLX_ATTACH=http://127.0.0.1:1");
+    let plan = Run::of(RunKind::Single).with(&attached).plan();
+    assert!(!plan.workload.exact_output);
+    notice(&plan, "has loaded its model as it is");
+    let mut run = Run::of(RunKind::Single).with(asked);
+    run.synthetic = false;
+    let plan = run.plan();
+    assert!(plan.workload.exact_output);
+    notice(&plan, "results are labelled");
+}
+
+#[test]
 fn what_the_context_cannot_hold_is_told_where_it_is_mended() {
     let fits = Run::of(RunKind::Single).with("MLX_PROMPT_TOKENS=1920");
     assert_eq!(check(&fits, 2048), None);

@@ -125,6 +125,7 @@ impl Relevance<'_> {
         }
         match var {
             Var::AttachModel => self.attached,
+            Var::ExactOutput => !self.attached,
             // Has a control of its own.
             Var::AttachKey => false,
             Var::Concurrency => kind != RunKind::Single,

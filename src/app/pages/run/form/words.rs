@@ -22,6 +22,7 @@ pub(super) const fn label(var: Var) -> &'static str {
         Var::RequestRate => "Request rate",
         Var::Arrivals => "Arrivals",
         Var::MaxInFlight => "Most in flight",
+        Var::ExactOutput => "Exact output length",
         Var::Attach => "Base URLs",
         Var::AttachModel => "Model name",
         Var::AttachKey => "Key",
