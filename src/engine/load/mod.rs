@@ -15,6 +15,7 @@ mod connect;
 pub mod limits;
 pub mod live;
 pub mod pacing;
+mod pattern;
 pub mod probe;
 pub mod prompts;
 pub mod schedule;
