@@ -162,6 +162,8 @@ pub enum FlagKind {
     Disturbed,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
+    /// More chunks per second than a tenth of what this program's load client can take.
+    NearClientCeiling,
 }
 
 impl FlagKind {

@@ -4,6 +4,7 @@ use super::super::row_file::header_of;
 use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
 use crate::engine::event::CellResult;
+use crate::measure::client::{CellClient, ClientCeiling};
 use crate::monitor::energy::Energy;
 use crate::monitor::thermal::{CellThermal, UnderLoad};
 
@@ -100,7 +101,7 @@ fn bounds_stand_after_all_that_was_there_before() {
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let error = header.iter().position(|name| *name == "error").unwrap();
     assert_eq!(header[error + 1], "throughput_low_tps");
-    assert_eq!(header[error + 1..].len(), 16);
+    assert_eq!(header[error + 1..].len(), 23);
 
     // A file from before has none of them.
     let old = format!("{}\n1,8,4,2,100.0", header[..5].join(","));
@@ -129,18 +130,49 @@ fn the_clock_stands_at_the_end_and_is_blank_where_none_was_read() {
     assert_eq!(read_back(&text), row);
     let header = text.lines().next().unwrap();
     assert!(
-        header.ends_with(
+        header.contains(
             ",gpu_clock_under_load_mhz,gpu_clock_of_cold_ratio,thermal_repeats,cool_down_s,window_trimmed_s"
         ),
         "{header}"
     );
-    let end = ",1774.5,0.91,2,31.25,0.0";
+    let end = ",1774.5,0.91,2,31.25,0.0,,,,,,,";
     assert!(text.trim_end().ends_with(end), "{text}");
     // The first cell has nothing to be compared with, and a machine without a sensor nothing at all.
     measured.thermal.clock_of_cold = None;
     assert_eq!(row_of(&measured).gpu_clock_of_cold_ratio, None);
     measured.thermal = CellThermal::default();
-    assert!(csv_of(&row_of(&measured)).trim_end().ends_with(",,,,,0.0"));
+    let blank = csv_of(&row_of(&measured));
+    assert!(blank.trim_end().ends_with(",,,,,0.0,,,,,,,"), "{blank}");
+}
+
+#[test]
+fn what_the_client_can_take_stands_at_the_end() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.client = CellClient {
+        ceiling: Some(ClientCeiling {
+            streams: 64,
+            chunks_per_s: 211_831.26,
+            ttft_error_p50_s: Some(0.000_052_4),
+            ttft_error_p99_s: None,
+            itl_error_p50_s: Some(0.000_02),
+            itl_error_p99_s: Some(0.000_3),
+        }),
+        chunks_per_s: Some(1_500.04),
+    };
+    let row = row_of(&measured);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    let header = text.lines().next().unwrap();
+    assert!(
+        header.ends_with(
+            ",client_chunk_rate_per_s,client_ceiling_chunks_per_s,client_ceiling_streams,\
+             client_ttft_error_p50_s,client_ttft_error_p99_s,client_itl_error_p50_s,\
+             client_itl_error_p99_s"
+        ),
+        "{header}"
+    );
+    let end = ",1500.0,211831.3,64,0.000052,,0.00002,0.0003";
+    assert!(text.trim_end().ends_with(end), "{text}");
 }
 
 #[test]
@@ -169,7 +201,8 @@ fn energy_stands_at_the_end_with_its_source() {
         "{header}"
     );
     assert!(
-        text.trim_end().ends_with(",0.412346,0.3,gpu+cpu,,,,,0.0"),
+        text.trim_end()
+            .ends_with(",0.412346,0.3,gpu+cpu,,,,,0.0,,,,,,,"),
         "{text}"
     );
 
@@ -178,7 +211,7 @@ fn energy_stands_at_the_end_with_its_source() {
     measured.machine.gpu_power_mean_w = None;
     let row = row_of(&measured);
     assert_eq!(row.why_no_energy(), Some("no power sensor"));
-    assert!(csv_of(&row).trim_end().ends_with(",,,,,,,,0.0"));
+    assert!(csv_of(&row).trim_end().ends_with(",,,,,,,,0.0,,,,,,,"));
 
     // A file from before opens, and a machine that was not watched is not blamed.
     let old = read_back("instances,concurrency,cell,total_tokens\n1,2,3,100\n");
