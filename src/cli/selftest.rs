@@ -235,8 +235,8 @@ fn beside(findings: &Findings) -> String {
         rows.push(line);
     }
     aligned(&rows)
-        + "What the loop that only reads costs is the system's: waking a process and handing it bytes. No \
-           client can cost less\n"
+        + "What the loop that only reads costs is the system's: waking a process and handing it bytes. At full \
+           speed a client that reads later gets more chunks at once, and may cost less than the loop\n"
 }
 
 fn how_many(ends: &Ends) -> [String; 2] {

@@ -1,6 +1,7 @@
 //! The floor: a loop that reads the same answers and looks at nothing. What it costs is what the
-//! system asks for waking a process and handing it bytes; no client can cost less, so it says how
-//! much of a client's cost is its own.
+//! system asks for waking a process and handing it bytes, so it says how much of a client's cost is
+//! its own. Below saturation, where each chunk wakes whoever reads it, no client can cost less; at
+//! full speed one that reads later gets more chunks at once, and may.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,8 +18,7 @@ use super::{Load, Work, clock};
 const READ_BYTES: usize = 64 * 1024;
 const END: &[u8] = b"data: [DONE]\n\n";
 
-/// Reads the answers of `load` on one thread of its own, all streams at once, however many requests
-/// each would make.
+/// Reads one answer of `load` on each of its streams, all at once, on one thread of its own.
 ///
 /// # Errors
 /// The test server cannot be reached, an answer is not whole, or `cancel`.

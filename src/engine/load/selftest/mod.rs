@@ -168,7 +168,7 @@ pub struct Compared {
     pub full_speed: Work,
     pub ours_paced: Work,
     pub ours_full_speed: Work,
-    /// A loop that reads the same and looks at nothing: what any client would cost at least.
+    /// A loop that reads the same, as soon as it comes, and looks at nothing.
     pub bare_paced: Work,
     pub bare_full_speed: Work,
 }
@@ -182,7 +182,7 @@ impl Compared {
         )
     }
 
-    /// The same of a loop that only reads: no client can come further.
+    /// The same of a loop that only reads: about as far as a client can come.
     pub fn most(&self) -> (f64, f64) {
         (
             times(&self.bare_paced, &self.paced),
