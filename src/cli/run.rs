@@ -1,5 +1,6 @@
 //! Running a plan from a terminal: files, engine, figures, exit status.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use super::watch::{self, Outcome};
 use crate::engine::event::{CellStatus, RunEnd};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, MachineSource, Run};
+use crate::measure::client::CellClient;
 use crate::measure::tax;
 use crate::plan::commands::shell_line;
 use crate::plan::{Plan, RunKind};
@@ -17,7 +19,7 @@ use crate::platform::keep_awake::KeepAwake;
 use crate::session::Session;
 use crate::session::cells::Earlier;
 use crate::store::recorder::Recorder;
-use crate::units::Secs;
+use crate::units::{Ratio, Secs};
 
 /// Whether figures or events go to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +123,12 @@ fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
         Secs(times.measure_s),
         Secs(times.rest_s),
     );
+    let busiest = outcome.results.iter().map(|result| result.client);
+    let busiest =
+        busiest.max_by(|a, b| a.share().partial_cmp(&b.share()).unwrap_or(Ordering::Equal));
+    if let Some(line) = busiest.and_then(|client| client_line(&client)) {
+        say!("{line}");
+    }
     let words = match &outcome.end {
         RunEnd::Completed => return,
         RunEnd::Stopped => "stopped".to_owned(),
@@ -135,6 +143,17 @@ fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
         say!("{words}");
         say!("`mlx-throughput-lab sweep --resume {csv}` goes on with the cells that are left");
     }
+}
+
+/// What the load client can take, and how much of that the busiest cell was.
+fn client_line(busiest: &CellClient) -> Option<String> {
+    let ceiling = busiest.ceiling?.sentence();
+    let share = busiest.share();
+    let share = share.map(|share| format!(". The busiest cell was {} of that", Ratio(share)));
+    Some(format!(
+        "load client: {ceiling}{}",
+        share.unwrap_or_default()
+    ))
 }
 
 fn last_error(outcome: &Outcome) -> Option<&String> {

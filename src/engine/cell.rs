@@ -22,6 +22,7 @@ use super::run::Runner;
 use super::server::log;
 use super::watchdog::{self, Patience};
 use crate::measure;
+use crate::measure::client::CellClient;
 use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
 use crate::measure::steady;
@@ -47,6 +48,8 @@ impl Runner {
     ) -> Result<(), EngineError> {
         let cell = result.cell.clone();
         limits::allow_open_files(cell.load.concurrency)?;
+        // Beside the first servers' start.
+        self.begin_ceiling();
         let begun = Instant::now();
         let provided = tokio::select! {
             biased;
@@ -85,6 +88,11 @@ impl Runner {
         result: &mut CellResult,
         token: &CancellationToken,
     ) -> Result<(), EngineError> {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return Err(EngineError::Cancelled),
+            known = self.await_ceiling() => known?,
+        }
         result.servers = self.pool.proofs(&self.plan, cell);
         let target = self.target(&cell)?;
 
@@ -400,8 +408,10 @@ impl Runner {
                 limits: workload.limits,
             },
         );
+        result.client = CellClient::of(&outcome, workload.mode, self.known_ceiling());
         let context = Context {
             thresholds: Thresholds::default(),
+            client: result.client,
             identical_prompts: workload.identical_prompts,
             exact_output: workload.exact_output,
             flag_differences: result

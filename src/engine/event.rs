@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::best::Measured;
+use crate::measure::client::CellClient;
 use crate::measure::figures::{Figures, Flag, FlagKind};
 use crate::measure::flow::SaturatedBy;
 use crate::measure::sample::RequestSample;
@@ -74,6 +75,9 @@ pub struct CellResult {
     pub machine: MachineSummary,
     #[serde(default)]
     pub thermal: CellThermal,
+    /// How far the load was from what the client itself can take.
+    #[serde(default)]
+    pub client: CellClient,
     pub times: CellTimes,
     /// Wall clock at the cell's start and end, for people and file names; durations are above.
     pub started_at: jiff::Timestamp,
@@ -102,6 +106,7 @@ impl CellResult {
             balancer,
             machine: MachineSummary::default(),
             thermal: CellThermal::default(),
+            client: CellClient::default(),
             times: CellTimes::default(),
             started_at: now,
             ended_at: now,

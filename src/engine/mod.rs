@@ -2,6 +2,7 @@
 //! stream of events. Knows nothing of windows or terminals.
 
 pub mod balance;
+mod ceiling;
 mod cell;
 pub mod command;
 mod control;

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Run;
 use super::balance::nginx::Nginx;
+use super::ceiling::Ceiling;
 use super::control::Control;
 use super::emitter::Emitter;
 use super::error::EngineError;
@@ -84,6 +85,7 @@ pub(super) struct Runner {
     pub(super) has_meter: bool,
     pub(super) seen: watch::Sender<Seen>,
     pub(super) gate: Gate,
+    pub(super) ceiling: Ceiling,
     /// Points whose servers did not start, with the reason: they are not tried for every cell.
     failed_points: HashMap<(ServerPoint, u32), String>,
     results: Vec<CellResult>,
@@ -133,6 +135,7 @@ impl Runner {
             machine: outside.machine,
             seen: watch::Sender::default(),
             gate: Gate::default(),
+            ceiling: Ceiling::default(),
             failed_points: HashMap::new(),
             results: Vec::new(),
             started: Instant::now(),

@@ -183,6 +183,8 @@ pub enum FlagKind {
     PromptLength,
     /// The model was loaded without its end-of-sequence tokens, as asked.
     ExactOutput,
+    /// More chunks per second than a tenth of what this program's load client can take.
+    NearClientCeiling,
 }
 
 impl FlagKind {

@@ -2,6 +2,7 @@
 //! invalid.
 
 pub mod best;
+pub mod client;
 pub mod figures;
 pub mod flow;
 pub mod histogram;

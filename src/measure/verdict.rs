@@ -2,9 +2,10 @@
 
 mod open;
 
+use super::client::CellClient;
 use super::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
 use crate::prompts::LengthSource;
-use crate::units::{Ratio, Secs};
+use crate::units::{Ratio, Secs, grouped};
 
 /// Where each flag begins (measurement rules 2, 4, 7, 14 and 15).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Thresholds {
     pub instance_spread: u32,
     /// Share of answers that may end before `max_tokens`.
     pub stopped_early: f64,
+    /// Chunks per second, as a share of the load client's ceiling.
+    pub of_client_ceiling: f64,
 }
 
 impl Default for Thresholds {
@@ -35,6 +38,7 @@ impl Default for Thresholds {
             connect_s: 0.1,
             instance_spread: 1,
             stopped_early: 0.0,
+            of_client_ceiling: 0.1,
         }
     }
 }
@@ -61,6 +65,8 @@ pub struct Context {
     pub prompt_length: Option<(u32, LengthSource)>,
     /// No answer could end by itself.
     pub exact_output: bool,
+    /// What the load client did and can do.
+    pub client: CellClient,
 }
 
 /// The flags of a cell, those that make it invalid first.
@@ -72,6 +78,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         empty_window(figures),
         cached(figures, context),
         client_limited(figures, &context.thresholds),
+        near_client_ceiling(context),
         slow_connects(figures, &context.thresholds),
         unbalanced(figures, &context.thresholds),
         open::in_flight_capped(figures),
@@ -235,6 +242,27 @@ fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
     })
 }
 
+fn near_client_ceiling(context: &Context) -> Option<Flag> {
+    let (ceiling, rate) = context.client.ceiling.zip(context.client.chunks_per_s)?;
+    let (share, limit) = (
+        context.client.share()?,
+        context.thresholds.of_client_ceiling,
+    );
+    (share > limit).then(|| Flag {
+        kind: FlagKind::NearClientCeiling,
+        detail: format!(
+            "{} chunks/s are {} of the {} that this program's load client took at {} streams before \
+             the run, above {}: latencies may be the client's own. Close other programs, lower the \
+             concurrency, or load the servers from another machine (MLX_ATTACH)",
+            grouped(rate, 0),
+            Ratio(share),
+            grouped(ceiling.chunks_per_s, 0),
+            ceiling.streams,
+            Ratio(limit),
+        ),
+    })
+}
+
 fn slow_connects(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
     let (connect_s, which) = tail_s(&figures.connect)?;
     (connect_s > limits.connect_s).then(|| Flag {
@@ -359,6 +387,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::measure::client::ClientCeiling;
     use crate::measure::figures::Intervals;
     use crate::measure::sample::ErrorClass;
     use crate::measure::steady::Unsteady;
@@ -408,6 +437,21 @@ mod tests {
         }
     }
 
+    /// Of a client that takes 100,000 chunks per second.
+    fn client(chunks_per_s: f64) -> CellClient {
+        CellClient {
+            ceiling: Some(ClientCeiling {
+                streams: 64,
+                chunks_per_s: 100_000.0,
+                ttft_error_p50_s: None,
+                ttft_error_p99_s: None,
+                itl_error_p50_s: None,
+                itl_error_p99_s: None,
+            }),
+            chunks_per_s: Some(chunks_per_s),
+        }
+    }
+
     fn kinds(change: impl FnOnce(&mut Figures, &mut Context)) -> Vec<FlagKind> {
         let (mut figures, mut context) = (good(), Context::default());
         change(&mut figures, &mut context);
@@ -418,6 +462,15 @@ mod tests {
     #[test]
     fn a_good_cell_has_no_flag_and_each_limit_is_just_beyond_it() {
         assert_eq!(kinds(|_, _| {}), []);
+        assert_eq!(kinds(|_, c| c.client = client(10_000.0)), []);
+        // Without a ceiling nothing is said of it.
+        assert_eq!(
+            kinds(|_, c| {
+                c.client = client(90_000.0);
+                c.client.ceiling = None;
+            }),
+            []
+        );
         assert_eq!(
             kinds(|f, _| {
                 f.errors = [(ErrorClass::Reset, 10)].into();
@@ -431,7 +484,10 @@ mod tests {
     #[test]
     fn every_flag_has_its_cause() {
         type Change = fn(&mut Figures, &mut Context);
-        let cases: [(FlagKind, Change); 15] = [
+        let cases: [(FlagKind, Change); 16] = [
+            (FlagKind::NearClientCeiling, |_, c| {
+                c.client = client(10_001.0);
+            }),
             (FlagKind::Attached, |_, c| {
                 c.attached = Some("http://127.0.0.1:1234".to_owned());
             }),

@@ -88,6 +88,10 @@ pub fn table(document: &Document<'_>) -> String {
     if let Some(about) = document.about_energy() {
         let _ = writeln!(text, "\n{}", escape::markdown(&about));
     }
+    if let Some(client) = document.fact("Load client") {
+        let about = format!("Load client, without a model: {client}");
+        let _ = writeln!(text, "\n{}", escape::markdown(&about));
+    }
     let _ = writeln!(text, "\n{}", escape::markdown(&document.origin_line()));
     text
 }

@@ -8,6 +8,7 @@ use strum::IntoEnumIterator;
 
 use super::pairs;
 use crate::engine::event::{CellResult, CellStatus};
+use crate::measure::client::CellClient;
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
 use crate::measure::flow::SaturatedBy;
 use crate::measure::interval::Interval;
@@ -208,6 +209,16 @@ pub struct CellRow {
     pub prompt_set: Option<String>,
     /// The model ran without its end-of-sequence tokens.
     pub exact_output: Option<bool>,
+    /// Chunks of text per second over what the throughput covers, and what the load client took
+    /// before the run from a server that has nothing to compute; see [`crate::measure::client`].
+    pub client_chunk_rate_per_s: Option<f64>,
+    pub client_ceiling_chunks_per_s: Option<f64>,
+    pub client_ceiling_streams: Option<u32>,
+    /// Errors of the client's instants against that server's, either way.
+    pub client_ttft_error_p50_s: Option<f64>,
+    pub client_ttft_error_p99_s: Option<f64>,
+    pub client_itl_error_p50_s: Option<f64>,
+    pub client_itl_error_p99_s: Option<f64>,
 }
 
 impl CellRow {
@@ -229,6 +240,7 @@ impl CellRow {
             None => row.errors = result.cell.load.requests.unwrap_or(row.concurrency),
         }
         row.set_machine(result);
+        row.set_client(&result.client);
         row.set_times(result);
         row.set_limits(plan);
         row.prompt_length_source = result.prompt_length;
@@ -383,6 +395,19 @@ impl CellRow {
             self.gpu_clock_of_cold_ratio = thermal.clock_of_cold.and_then(|v| rounded(v, 4));
             self.thermal_repeats = Some(thermal.repeats);
             self.cool_down_s = rounded(result.times.cool_down_s, 3);
+        }
+    }
+
+    fn set_client(&mut self, client: &CellClient) {
+        let tenths = |rate: f64| rounded(rate, 1);
+        self.client_chunk_rate_per_s = client.chunks_per_s.and_then(tenths);
+        if let Some(ceiling) = &client.ceiling {
+            self.client_ceiling_chunks_per_s = tenths(ceiling.chunks_per_s);
+            self.client_ceiling_streams = Some(ceiling.streams);
+            self.client_ttft_error_p50_s = micros(ceiling.ttft_error_p50_s);
+            self.client_ttft_error_p99_s = micros(ceiling.ttft_error_p99_s);
+            self.client_itl_error_p50_s = micros(ceiling.itl_error_p50_s);
+            self.client_itl_error_p99_s = micros(ceiling.itl_error_p99_s);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::engine::event::{CellResult, CellStatus, CellTimes, EngineEvent, ServerProof};
+use crate::measure::client::CellClient;
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
 use crate::measure::flow::Limits;
 use crate::measure::sample::ErrorClass;
@@ -176,6 +177,7 @@ pub(crate) fn result(cell: &Cell) -> CellResult {
             cool_down_s: 0.0,
         },
         thermal: CellThermal::default(),
+        client: CellClient::default(),
         started_at: "2026-02-11T15:09:13.25Z".parse().expect("a moment"),
         ended_at: "2026-02-11T15:09:40Z".parse().expect("a moment"),
         requests: Vec::new(),

@@ -18,6 +18,11 @@ pub const TESTS: &[Test] = &[
     ("a_sustained_window_is_reported", Needs::Nothing, sustained),
     ("ttft_is_split_into_its_parts", Needs::Nothing, ttft_split),
     ("control_cells_tell_the_taxes", Needs::Nginx, controls),
+    (
+        "a_run_says_what_its_client_can_take",
+        Needs::Nothing,
+        client_ceiling,
+    ),
 ];
 
 fn burst(lab: &Lab, more: &[&str]) -> Result<(), Failed> {
@@ -196,5 +201,53 @@ fn controls(lab: &Lab) -> Result<(), Failed> {
     }
     let starts = &home.json()?["times"]["server_starts"];
     ensure!(*starts == 3, "the four ways share a server: {starts}");
+    lab.nothing_left(Duration::from_secs(2))
+}
+
+/// Measured while the servers load, against a test server in a process of its own.
+fn client_ceiling(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let args = [
+        "test",
+        "concurrent",
+        "MLX_NUM_REQUESTS=8",
+        "MLX_MAX_TOKENS=32",
+    ];
+    let done = home.run(args)?.expect(0)?;
+    let row = &home.csv()?[0];
+    let ceiling = number(row, "client_ceiling_chunks_per_s")?;
+    let rate = number(row, "client_chunk_rate_per_s")?;
+    ensure!(number(row, "client_ceiling_streams")? == 8.0, "{row:?}");
+    ensure!(rate > 0.0 && ceiling > rate, "{row:?}");
+    // A chunk of text is one token at most, or a few of them that came together.
+    let tokens = number(row, "throughput_tps")?;
+    ensure!(rate < tokens * 1.1 && rate > tokens * 0.2, "{row:?}");
+    for column in ["client_itl_error_p50_s", "client_itl_error_p99_s"] {
+        let error_s = row[column].parse::<f64>();
+        // 8 streams give too few for a p99; what there is, is small and no constant.
+        ensure!(
+            error_s.map_or(row[column].is_empty(), |s| (0.0..0.5).contains(&s)),
+            "{row:?}"
+        );
+    }
+    let flagged = row["flags"].contains("near_client_ceiling");
+    ensure!(flagged == (rate > ceiling * 0.1), "{row:?}");
+    let known = &home.json()?["client"];
+    ensure!(known["streams"] == 8, "{known}");
+    let said = done.says("load client: ")?;
+    ensure!(said.err.contains(" chunks/s at 8 streams"), "{}", said.err);
+
+    let csv = home.result_file(".csv")?;
+    for (name, marker) in [
+        ("report.md", "Load client, without a model: "),
+        ("report.html", "chunks/s at 8 streams"),
+        ("report.json", "\"client_ceiling_chunks_per_s\": "),
+    ] {
+        let out = home.path().join(name);
+        let (csv, to) = (csv.display().to_string(), out.display().to_string());
+        home.run(["report", &csv, "--out", &to])?.expect(0)?;
+        let text = std::fs::read_to_string(&out)?;
+        ensure!(text.contains(marker), "{name} has no {marker:?}");
+    }
     lab.nothing_left(Duration::from_secs(2))
 }

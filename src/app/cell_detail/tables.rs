@@ -131,6 +131,7 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
             row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),
         ),
         ("GPU clock", clock(row)),
+        ("Load client", client(row)),
         ("Cool-downs", cool_downs(row)),
         ("Loading", secs(row.load_s.filter(|s| *s > 0.0))),
         ("Warm-up", secs(row.warmup_s.filter(|s| *s > 0.0))),
@@ -173,6 +174,15 @@ fn clock(row: &CellRow) -> Option<String> {
     let of_cold = of_cold.map(|ratio| format!(", {:.1} % of cold", ratio * 100.0));
     row.gpu_clock_under_load_mhz
         .map(|mhz| format!("{} MHz{}", grouped(mhz, 0), of_cold.unwrap_or_default()))
+}
+
+/// "3,100 of 212,000 chunks/s": what it took, of what it can take.
+fn client(row: &CellRow) -> Option<String> {
+    let rate = grouped(row.client_chunk_rate_per_s?, 0);
+    Some(match row.client_ceiling_chunks_per_s {
+        Some(ceiling) => format!("{rate} of {} chunks/s", grouped(ceiling, 0)),
+        None => format!("{rate} chunks/s"),
+    })
 }
 
 /// "2 in 1 min 14 s"; `None` where there was none.

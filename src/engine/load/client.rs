@@ -246,20 +246,24 @@ async fn follow(
     let mut parser = SseParser::default();
     while let Some(bytes) = response.chunk().await.map_err(|e| cut_off(&e))? {
         let at = Instant::now();
-        parser.push(&bytes, &mut |item: SseItem<'_>| {
+        let mut texts = 0;
+        let taken = parser.push(&bytes, &mut |item: SseItem<'_>| {
             match answer.take(item, at)? {
                 Progress::FirstText => {
-                    live.text();
+                    texts += 1;
                     if let Some(Watcher(tell)) = watcher {
                         tell(Milestone::FirstText);
                     }
                 }
-                Progress::Text => live.text(),
-                Progress::Prefill => live.progressed(),
+                Progress::Text => texts += 1,
+                Progress::Prefill => live.progressed(at),
                 Progress::Other => {}
             }
             Ok::<(), RequestError>(())
-        })?;
+        });
+        // Once a read, however many chunks it held.
+        live.texts(texts, at);
+        taken?;
         if answer.done {
             break;
         }

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod live;
 pub mod open;
 pub mod pacing;
+mod pattern;
 pub mod probe;
 pub mod prompts;
 pub mod schedule;

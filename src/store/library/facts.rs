@@ -110,6 +110,7 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     facts.push("mlx", software("mlx"));
     facts.push("Python", software("python"));
     facts.push("App", Some(metadata.app_version.clone()));
+    facts.push("Load client", metadata.client.map(|c| c.sentence()));
     if !metadata.resumed.is_empty() {
         facts.push("Resumed", Some(times(metadata.resumed.len())));
     }

@@ -4,6 +4,7 @@ use super::super::row_file::header_of;
 use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
 use crate::engine::event::CellResult;
+use crate::measure::client::{CellClient, ClientCeiling};
 use crate::measure::ttft_split::TtftSplit;
 use crate::monitor::energy::Energy;
 use crate::monitor::thermal::{CellThermal, UnderLoad};
@@ -142,6 +143,29 @@ fn the_clock_is_blank_where_none_was_read() {
     assert_eq!(row_of(&measured).gpu_clock_of_cold_ratio, None);
     measured.thermal = CellThermal::default();
     assert_eq!(clock(&csv_of(&row_of(&measured))), ",,,,0.0");
+}
+
+#[test]
+fn what_the_client_can_take_stands_beside_what_it_took() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.client = CellClient {
+        ceiling: Some(ClientCeiling {
+            streams: 64,
+            chunks_per_s: 211_831.26,
+            ttft_error_p50_s: Some(0.000_052_4),
+            ttft_error_p99_s: None,
+            itl_error_p50_s: Some(0.000_02),
+            itl_error_p99_s: Some(0.000_3),
+        }),
+        chunks_per_s: Some(1_500.04),
+    };
+    let row = row_of(&measured);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    assert_eq!(
+        columns(&text, "client_chunk_rate_per_s", 7),
+        "1500.0,211831.3,64,0.000052,,0.00002,0.0003"
+    );
 }
 
 #[test]
