@@ -18,6 +18,7 @@ pub mod quick;
 pub mod server_args;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 pub mod warm_up;
 
 use std::collections::BTreeMap;
