@@ -2,7 +2,7 @@
 
 use crate::engine::Handle;
 use crate::engine::command::EngineCommand;
-use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes};
+use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes, SearchNews};
 
 use super::interrupt::Interrupts;
 use super::progress::Progress;
@@ -13,6 +13,8 @@ pub struct Outcome {
     pub end: RunEnd,
     pub times: RunTimes,
     pub results: Vec<CellResult>,
+    /// How the search has ended, of a run that is one.
+    pub search: Option<SearchNews>,
 }
 
 /// Follows `handle` to its end. The first Ctrl-C stops the run cleanly, the second ends us at
@@ -25,6 +27,7 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
     let mut progress = Progress::new();
     let mut results = Vec::new();
     let mut finished = None;
+    let mut search = None;
     let mut stopping = false;
     let mut live = handle.live.clone();
     loop {
@@ -37,6 +40,7 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
                 progress.apply(&event);
                 match event {
                     EngineEvent::CellFinished { result, .. } => results.push(*result),
+                    EngineEvent::Search(news) => search = Some(news),
                     EngineEvent::RunFinished { end, times, .. } => finished = Some((end, times)),
                     _ => {}
                 }
@@ -59,6 +63,7 @@ pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Ou
         end,
         times,
         results,
+        search,
     })
 }
 

@@ -351,6 +351,7 @@ impl Runner {
             duplicate_of: duplicate_of(&self.plan.cells, cell).map(ToString::to_string),
             gave_up: outcome.gave_up.clone(),
             attached: self.plan.servers.attached.as_ref().map(Attached::names),
+            ttft_limit_ms: self.plan.tune.and_then(|tune| tune.ttft_limit_ms),
         };
         result.flags = verdict(&figures, &context);
         if result.flags.iter().any(|flag| flag.kind.invalidates()) {

@@ -37,7 +37,9 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
     match kind {
         RunKind::Single | RunKind::Concurrent | RunKind::RoundRobin | RunKind::CustomSweep => &[],
         RunKind::RoundRobinSweep => dimensions::axes_of(kind),
-        RunKind::ConcurrencySweep | RunKind::FullSweep | RunKind::Quick => &[Axis::Concurrency],
+        RunKind::ConcurrencySweep | RunKind::FullSweep | RunKind::Quick | RunKind::Tune => {
+            &[Axis::Concurrency]
+        }
     }
 }
 

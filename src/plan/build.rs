@@ -12,7 +12,7 @@ use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
     Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
-    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices,
+    ServerOptions, ThermalRule, TuneRule, WindowRule, Workload, attached, dimensions, notices,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -126,6 +126,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     let workload = workload(c, mode);
     let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
+    let tune = tune(c, cells.len() as u32, inputs.drawn_seed);
     if !context.errors.is_empty() {
         return Err(context.errors);
     }
@@ -142,6 +143,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         order,
         reference: reference(&context),
         thermal: thermal(&context),
+        tune,
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -270,6 +272,10 @@ fn workload(c: &mut Context, mode: Mode) -> Workload {
 }
 
 fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
+    // A search goes its own way.
+    if c.kind == RunKind::Tune {
+        return Order::Nested;
+    }
     let seed = c.settings.int(Var::Seed);
     if c.settings.text(Var::Order) == Some("nested") {
         if c.chosen_now(Var::Seed) && seed.is_some() {
@@ -283,6 +289,29 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
     };
     c.computed.insert(Var::Seed, seed.to_string());
     Order::Random { seed }
+}
+
+/// What a search keeps to.
+fn tune(c: &mut Context, cells: u32, drawn_seed: Option<u32>) -> Option<TuneRule> {
+    if c.kind != RunKind::Tune {
+        return None;
+    }
+    let seed = c.settings.int(Var::Seed).or(drawn_seed).unwrap_or(0);
+    c.computed.insert(Var::Seed, seed.to_string());
+    let ttft_limit_ms = c.settings.number(Var::TtftLimit);
+    if ttft_limit_ms.is_some() && !c.settings.is_on(Var::Stream) {
+        c.setting_error(
+            Var::TtftLimit,
+            "TTFT is known of streamed answers only; leave MLX_STREAM on",
+        );
+    }
+    Some(TuneRule {
+        most_cells: TuneRule::most_of(cells, c.number(Var::TuneShare) / 100.0),
+        of_cells: cells,
+        ttft_limit_ms,
+        budget_s: c.settings.number(Var::TuneBudget).map(|min| min * 60.0),
+        seed,
+    })
 }
 
 /// Only sweeps last so long that a machine can change meanwhile.
@@ -388,7 +417,9 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
     let several = match c.kind {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
         RunKind::Single | RunKind::Concurrent => false,
-        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick => largest > 1,
+        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick | RunKind::Tune => {
+            largest > 1
+        }
     };
     let balancer = match c.settings.text(Var::Balancer) {
         Some(chosen) if several && chosen == "nginx" => {

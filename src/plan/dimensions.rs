@@ -11,6 +11,7 @@ use super::error::PlanError;
 use super::grid::{Grid, Requests};
 use super::known_flags::FlagError;
 use super::server_args::{ServerArgs, reserved};
+use super::tune::CONFIRMED_BY;
 use crate::measure::figures::Mode;
 use crate::settings::Var;
 
@@ -22,7 +23,7 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
         RunKind::Single | RunKind::Concurrent | RunKind::RoundRobin | RunKind::CustomSweep => &[],
         RunKind::ConcurrencySweep => &[Axis::DecodeConcurrency, Axis::PromptConcurrency],
         RunKind::RoundRobinSweep => &[Axis::MaxTokens, Axis::Concurrency],
-        RunKind::FullSweep => &[
+        RunKind::FullSweep | RunKind::Tune => &[
             Axis::Instances,
             Axis::DecodeConcurrency,
             Axis::PromptConcurrency,
@@ -87,7 +88,7 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
             .get(&Axis::PromptTokens)
             .map_or_else(|| vec![None], |v| v.iter().copied().map(Some).collect()),
         requests: requests(c, mode),
-        repeats: c.int(Var::Repeats),
+        repeats: repeats(c),
     };
     // Only round robin and custom sweeps read how many servers there are.
     if let Some(attached) = &c.attached {
@@ -103,6 +104,20 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
         .cloned()
         .unwrap_or_else(|| vec![fixed_concurrency(c, &grid)]);
     Some(grid)
+}
+
+/// A search repeats its leading cells by itself.
+fn repeats(c: &mut Context) -> u32 {
+    if c.kind != RunKind::Tune {
+        return c.int(Var::Repeats);
+    }
+    if c.chosen_now(Var::Repeats) {
+        c.notices.push(format!(
+            "MLX_REPEATS is not used: tune measures its leading cells {CONFIRMED_BY} times by itself."
+        ));
+    }
+    c.computed.insert(Var::Repeats, "1".to_owned());
+    1
 }
 
 /// Where it is not swept: as set, else what fills the largest batch. With less, batch sizes could

@@ -33,6 +33,7 @@ pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
 pub use error::PlanError;
 pub use known_flags::KnownFlags;
 pub use order::Order;
+pub use tune::TuneRule;
 
 use crate::measure::figures::Mode;
 
@@ -60,6 +61,8 @@ pub enum RunKind {
     FullSweep,
     CustomSweep,
     Quick,
+    /// Near the best cell of a grid, from a fraction of its cells.
+    Tune,
 }
 
 impl RunKind {
@@ -210,6 +213,9 @@ pub struct Plan {
     /// from before there was one.
     #[serde(default)]
     pub thermal: Option<ThermalRule>,
+    /// What `tune` keeps to; its cells are then the whole grid, of which most are not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneRule>,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

@@ -1,23 +1,41 @@
 //! The cells that a run goes through: all of a plan, or those that an earlier start left.
 
 use super::refining::Refining;
+use super::tuning::Tuning;
 use crate::board::Layer;
-use crate::engine::event::CellResult;
+use crate::engine::event::{CellResult, RunEnd};
 use crate::engine::source::{CellSource, Grid};
 use crate::measure::best::{Measured, Ranking, rank_measured};
 use crate::measure::interval::Interval;
 use crate::plan::{Cell, Plan, RunKind};
 use crate::store::resume::Resumed;
+use crate::store::row::CellRow;
 
 /// Every cell of a new run.
 pub fn all(plan: &Plan) -> Box<dyn CellSource> {
-    source(plan, plan.cells.clone(), Vec::new())
+    tuning(plan, &[]).unwrap_or_else(|| source(plan, plan.cells.clone(), Vec::new()))
 }
 
 /// The cells without a row; of a search, those that it would still come to.
 pub fn left(resumed: &Resumed) -> Box<dyn CellSource> {
-    let valid = Earlier::of(resumed).valid;
-    source(&resumed.plan, resumed.remaining(), valid)
+    tuning(&resumed.plan, &resumed.rows).unwrap_or_else(|| {
+        let valid = Earlier::of(resumed).valid;
+        source(&resumed.plan, resumed.remaining(), valid)
+    })
+}
+
+/// Whether there is nothing left of an earlier start.
+pub fn is_complete(resumed: &Resumed) -> bool {
+    match resumed.plan.tune {
+        // What it would still come to, only the search knows.
+        Some(_) => resumed.metadata().end == Some(RunEnd::Completed),
+        None => left(resumed).known().is_empty(),
+    }
+}
+
+fn tuning(plan: &Plan, rows: &[CellRow]) -> Option<Box<dyn CellSource>> {
+    let tuning = Tuning::new(plan, rows)?;
+    Some(Box::new(tuning))
 }
 
 fn source(plan: &Plan, left: Vec<Cell>, valid: Vec<(Cell, f64)>) -> Box<dyn CellSource> {
@@ -33,7 +51,9 @@ fn source(plan: &Plan, left: Vec<Cell>, valid: Vec<(Cell, f64)>) -> Box<dyn Cell
 pub struct Earlier {
     /// Cells that have a row.
     pub done: u32,
-    /// The valid ones, with their tokens per second.
+    /// All of them.
+    pub rows: Vec<CellRow>,
+    /// The valid ones, with their tokens per second; of a search, those within its limit.
     pub valid: Vec<(Cell, f64)>,
     /// Of each valid one, the interval of its figure within its window.
     intervals: Vec<Option<Interval>>,
@@ -41,7 +61,7 @@ pub struct Earlier {
 
 impl Earlier {
     pub fn of(resumed: &Resumed) -> Self {
-        let valid = resumed.rows.iter().filter(|row| row.is_valid());
+        let valid = resumed.rows.iter().filter(|row| row.may_be_best());
         let cell = |index| resumed.plan.cells.iter().find(|cell| cell.index == index);
         let (valid, intervals) = valid
             .filter_map(|row| {
@@ -51,6 +71,7 @@ impl Earlier {
             .unzip();
         Self {
             done: resumed.done.len() as u32,
+            rows: resumed.rows.clone(),
             valid,
             intervals,
         }

@@ -5,6 +5,7 @@ pub mod attach;
 pub mod cells;
 pub mod model;
 pub mod refining;
+pub mod tuning;
 
 use std::fmt::Display;
 use std::hash::{BuildHasher as _, RandomState};

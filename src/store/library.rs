@@ -325,6 +325,7 @@ pub const fn kind_text(kind: RunKind) -> &'static str {
         RunKind::FullSweep => "Full sweep",
         RunKind::CustomSweep => "Custom sweep",
         RunKind::Quick => "Quick run",
+        RunKind::Tune => "Tuning",
     }
 }
 

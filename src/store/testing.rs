@@ -79,6 +79,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
         order: Order::Nested,
         reference: None,
         thermal: None,
+        tune: None,
         continue_on_error: true,
         cell_pause_s: 0.0,
         settings: Vec::new(),

@@ -17,6 +17,7 @@ mod models;
 mod places;
 mod quick;
 mod sweeps;
+mod tune;
 #[cfg(target_os = "linux")]
 mod window;
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         control::TESTS,
         places::TESTS,
         quick::TESTS,
+        tune::TESTS,
         #[cfg(target_os = "linux")]
         window::TESTS,
         attached::TESTS,

@@ -20,6 +20,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::Secs;
+
 pub use search::{Search, Standing};
 pub use space::Space;
 
@@ -48,6 +50,22 @@ impl TuneRule {
     pub fn most_of(combinations: u32, share: f64) -> u32 {
         let part = (f64::from(combinations) * share).floor() as u32;
         part.max(FEWEST_CELLS).min(MOST_CELLS)
+    }
+
+    /// "At most 36 of 144 cells are measured, within 30 min; the best has a TTFT p95 under 500 ms."
+    pub fn sentence(&self) -> String {
+        let within = self
+            .budget_s
+            .map(|s| format!(", within {}", Secs(s)))
+            .unwrap_or_default();
+        let limit = self
+            .ttft_limit_ms
+            .map(|ms| format!("; the best has a TTFT p95 under {ms} ms"))
+            .unwrap_or_default();
+        format!(
+            "At most {} of {} cells are measured{within}{limit}.",
+            self.most_cells, self.of_cells
+        )
     }
 
     /// Whether a latency of so many seconds is within the limit. What is not known is not.
@@ -101,6 +119,18 @@ pub enum Ended {
     Exhausted,
 }
 
+impl Ended {
+    /// "no other cell promises to be better".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Converged => "no other cell promises to be better",
+            Self::Share => "more may not be measured (MLX_TUNE_SHARE_PCT)",
+            Self::Budget => "the next one would not fit into the budget (MLX_TUNE_BUDGET_MIN)",
+            Self::Exhausted => "there are no others",
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Step {
@@ -110,7 +140,7 @@ pub enum Step {
     },
     End {
         why: Ended,
-        /// Whether the best has its [`CONFIRMED_BY`] repeats.
-        confirmed: bool,
+        /// Whether the best has its [`CONFIRMED_BY`] repeats; `None` where there is no best.
+        confirmed: Option<bool>,
     },
 }

@@ -23,11 +23,13 @@ const TIME_KEPT: f64 = 0.34;
 /// How much the cost of a cell counts against its gain: 0 not at all, 1 in proportion.
 const THRIFT: f64 = 0.35;
 /// A rival is measured again while calling the leader the best may be wrong by this (ln) on average.
-const DOUBT: f64 = 0.001;
+const DOUBT: f64 = 0.0008;
 /// How many repeats the surface's own estimate of the noise is worth.
-const NOISE_WEIGHT: f64 = 1.0;
+const NOISE_WEIGHT: f64 = 3.0;
+/// No machine measures more exactly than this (ln), however alike its first repeats are.
+const LEAST_NOISE: f64 = 0.02;
 /// So many rivals are looked at, and measured so often at most.
-const RIVALS: usize = 3;
+const RIVALS: usize = 6;
 const MOST_REPEATS: u32 = 10;
 /// Odds under which a cell is not tried only because it stands beside the leader.
 const HOPELESS: f64 = 0.3;
@@ -126,14 +128,14 @@ impl Search {
             why,
             confirmed: self
                 .leader(&known)
-                .is_some_and(|leader| known[leader].n >= CONFIRMED_BY),
+                .map(|leader| known[leader].n >= CONFIRMED_BY),
         };
         if standing.cells_left == 0 {
             return end(Ended::Share);
         }
         let surface = self.surface(&known);
         let noise = noise(&known, surface.as_ref());
-        let finalist = self.finalist(&known, standing, noise);
+        let finalist = self.finalist(&known, surface.as_ref(), standing, noise);
         let is_fresh = |at: &usize| self.is_fresh(&known, *at);
         let any_fresh = (0..self.space.len()).any(|at| is_fresh(&at));
         if !any_fresh && finalist.is_none() {
@@ -160,9 +162,10 @@ impl Search {
                 purpose: Purpose::Confirming,
             },
             Some(_) => end(Ended::Budget),
-            None if self
-                .promising(&known, surface.as_ref(), standing, &whatever)
-                .is_some() =>
+            None if self.spread.iter().any(is_fresh)
+                || self
+                    .promising(&known, surface.as_ref(), standing, &whatever)
+                    .is_some() =>
             {
                 end(Ended::Budget)
             }
@@ -208,21 +211,36 @@ impl Search {
     /// A leading cell that is to be measured again: the leader first, then those that may well be
     /// better than it. Where the running servers were started for a repeat of the one, they serve
     /// the others' too.
-    fn finalist(&self, known: &[Known], standing: &Standing, noise: f64) -> Option<usize> {
+    fn finalist(
+        &self,
+        known: &[Known],
+        surface: Option<&Surface>,
+        standing: &Standing,
+        noise: f64,
+    ) -> Option<usize> {
         let leader = self.leader(known)?;
         let mut rivals: Vec<usize> = (0..known.len())
             .filter(|&at| at != leader && self.is_sound(&known[at]))
             .collect();
         rivals.sort_by(|&a, &b| known[b].tps.total_cmp(&known[a].tps));
         rivals.truncate(RIVALS);
+        let believed = |at: usize| surface.map(|surface| surface.belief(at));
+        let of_leader = believed(leader);
         rivals.retain(|&at| {
             let (rival, leader) = (&known[at], &known[leader]);
             let errors = 1.0 / f64::from(rival.n) + 1.0 / f64::from(leader.n);
-            let ahead = Belief {
+            let shown = Belief {
                 mean: rival.ln_tps - leader.ln_tps,
                 sd: (noise * errors.sqrt()).max(1e-9),
             };
-            rival.n.min(leader.n) < MOST_REPEATS && expected_improvement(ahead, 0.0) > DOUBT
+            // One unlucky measurement must not rule a cell out that stands among good ones.
+            let surmised = believed(at).zip(of_leader).map(|(rival, leader)| Belief {
+                mean: rival.mean - leader.mean,
+                sd: rival.sd.hypot(leader.sd).min(shown.sd),
+            });
+            let doubt = expected_improvement(shown, 0.0);
+            let other = surmised.map_or(0.0, |belief| expected_improvement(belief, 0.0));
+            rival.n.min(leader.n) < MOST_REPEATS && doubt.max(other) > DOUBT
         });
         let at_hand = |at: &usize| {
             let repeat = known[*at].next_repeat();
@@ -417,7 +435,8 @@ fn noise(known: &[Known], surface: Option<&Surface>) -> f64 {
         .fold((0.0, 0.0), |(squares, freedom), k| {
             (squares + k.squares, freedom + f64::from(k.n - 1))
         });
-    let assumed = surface.map_or(0.0, Surface::noise_sd).powi(2);
+    let assumed = surface.map_or(0.0, Surface::noise_sd);
+    let assumed = assumed.max(LEAST_NOISE).powi(2);
     ((squares + NOISE_WEIGHT * assumed) / (freedom + NOISE_WEIGHT)).sqrt()
 }
 

@@ -49,6 +49,9 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
     {
         figures.on_hover_text(capitalised(&ties));
     }
+    if let Some(text) = state.search_end().filter(|_| state.end().is_some()) {
+        theme::caption(ui, &text);
+    }
     if let Some(RunEnd::Failed(why)) = state.end() {
         theme::caption(ui, why);
     }
@@ -104,7 +107,12 @@ fn title(run: &RunView) -> String {
 
 fn figures(run: &RunView) -> String {
     let progress = run.state.progress();
-    let mut parts = vec![format!("{} of {} cells", progress.done, progress.total)];
+    let searches = run.state.plan().is_some_and(|plan| plan.tune.is_some());
+    let most = if searches { "at most " } else { "" };
+    let mut parts = vec![format!(
+        "{} of {most}{} cells",
+        progress.done, progress.total
+    )];
     if let Some(elapsed_s) = progress.elapsed_s {
         parts.push(format!("{} elapsed", Secs(elapsed_s)));
     }

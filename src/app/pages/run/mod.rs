@@ -125,6 +125,8 @@ impl RunView {
         self.heat.set_live(live);
         let again = self.state.reference().map(|cell| (cell, live));
         self.heat.set_again(again, self.state.board());
+        self.heat
+            .set_path(self.state.path().to_vec(), self.state.board());
         self.update_detail();
     }
 

@@ -93,6 +93,7 @@ impl<'a> Ground<'a> {
             let at = match search.next(&standing) {
                 Step::Measure { at, .. } => at,
                 Step::End { why, confirmed } => {
+                    let confirmed = confirmed.unwrap_or(false);
                     return self.judge(&seen, spent_s, starts, why, confirmed);
                 }
             };

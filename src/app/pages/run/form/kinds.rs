@@ -11,7 +11,7 @@ pub(super) struct KindWords {
 }
 
 /// In the order of the menu, under their headings.
-pub(super) const MENU: [(&str, &[RunKind]); 3] = [
+pub(super) const MENU: [(&str, &[RunKind]); 4] = [
     ("Quick answer", &[RunKind::Quick]),
     (
         "Checks",
@@ -26,6 +26,7 @@ pub(super) const MENU: [(&str, &[RunKind]); 3] = [
             RunKind::CustomSweep,
         ],
     ),
+    ("Search", &[RunKind::Tune]),
 ];
 
 pub(super) const fn words(kind: RunKind) -> KindWords {
@@ -54,6 +55,10 @@ pub(super) const fn words(kind: RunKind) -> KindWords {
         RunKind::FullSweep => (
             "Full sweep",
             "Servers, decode and prompt batch sizes, and requests in flight.",
+        ),
+        RunKind::Tune => (
+            "Tune",
+            "Near the best of a large sweep, from a quarter of its cells or fewer.",
         ),
         RunKind::CustomSweep => (
             "Custom sweep",

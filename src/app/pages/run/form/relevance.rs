@@ -136,19 +136,20 @@ impl Relevance<'_> {
             | Var::StartupDelay => several,
             Var::RequestsMultiplier
             | Var::Mode
-            | Var::Repeats
             | Var::ReferenceEvery
             | Var::DriftLimit
             | Var::ThermalGate
             | Var::ClockLimit
             | Var::CoolDownMax
             | Var::CellPause => sweep,
+            Var::Repeats => sweep && kind != RunKind::Tune,
+            Var::TtftLimit | Var::TuneBudget | Var::TuneShare => kind == RunKind::Tune,
+            Var::Order => !kind.is_check() && kind != RunKind::Tune,
             Var::ContinueOnError
             | Var::WindowMinS
             | Var::WindowMinE2e
             | Var::WindowMinCompletions
             | Var::WindowMaxS
-            | Var::Order
             | Var::Seed => !kind.is_check(),
             _ => true,
         }
@@ -166,7 +167,7 @@ impl Relevance<'_> {
             None => counts,
         };
         match var {
-            Var::Seed => settings.text(Var::Order) == Some("nested"),
+            Var::Seed if self.kind != RunKind::Tune => settings.text(Var::Order) == Some("nested"),
             Var::ClockLimit | Var::CoolDownMax => !settings.is_on(Var::ThermalGate),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),
             Var::RequestsMultiplier => {

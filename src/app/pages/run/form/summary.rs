@@ -2,8 +2,8 @@
 
 use super::words::counted;
 use crate::plan::commands::{server_starts, shell_line};
-use crate::plan::estimate::{Pace, estimate};
-use crate::plan::{Plan, RunKind};
+use crate::plan::estimate::{Estimate, Pace, estimate};
+use crate::plan::{Plan, RunKind, TuneRule};
 use crate::units::Secs;
 
 /// Texts of the bar under the form.
@@ -28,6 +28,9 @@ impl Summary {
         } else {
             estimate.cells.to_string()
         };
+        if let Some(rule) = plan.tune {
+            return Self::of_search(rule, &estimate);
+        }
         let part = |seconds: f64, what: &str| format!("{} {what}", rounded(seconds));
         let details = format!(
             "{}, {} ({}). Estimated: {}, {}, {}{}. The first cells of a run correct the estimate.",
@@ -48,6 +51,25 @@ impl Summary {
             server_starts: estimate.server_starts.to_string(),
             time: rounded(estimate.total_s()),
             details,
+        }
+    }
+}
+
+impl Summary {
+    /// The grid is known, and how much of it may be measured; which cells, only the run tells.
+    fn of_search(rule: TuneRule, whole: &Estimate) -> Self {
+        let share = f64::from(rule.most_cells) / f64::from(whole.cells.max(1));
+        let by_cells_s = whole.total_s() * share.min(1.0);
+        let most_s = rule.budget_s.map_or(by_cells_s, |s| s.min(by_cells_s));
+        Self {
+            cells: format!("at most {} of {}", rule.most_cells, rule.of_cells),
+            server_starts: format!("at most {}", rule.most_cells),
+            time: format!("at most {}", rounded(most_s)),
+            details: format!(
+                "{} Its leading cells are measured three times, each from a server start of its own. \
+                 The first cells of the run correct the estimate.",
+                rule.sentence()
+            ),
         }
     }
 }
