@@ -143,7 +143,8 @@ mod tests {
                 "round_robin_sweep",
                 "full_sweep",
                 "custom_sweep",
-                "quick"
+                "quick",
+                "tune"
             ]
         );
     }

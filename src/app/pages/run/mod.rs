@@ -6,6 +6,8 @@ mod log;
 pub(super) mod plots;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tuning_tests;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

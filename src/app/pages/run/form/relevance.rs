@@ -12,6 +12,7 @@ pub(super) enum Section {
     Workload,
     Server,
     Sweep,
+    Goal,
     Quality,
     More,
 }
@@ -23,6 +24,7 @@ impl Section {
             Self::Workload => "Workload",
             Self::Server => "Server",
             Self::Sweep => "Sweep ranges",
+            Self::Goal => "Goal",
             Self::Quality => "Quality",
             Self::More => "More",
         }
@@ -39,6 +41,7 @@ pub(super) fn section(var: Var) -> Section {
         | Var::BindTimeout
         | Var::ReadyTimeout
         | Var::StartupDelay => Section::More,
+        Var::TtftLimit | Var::TuneBudget | Var::TuneShare => Section::Goal,
         _ => match var.spec().group {
             Group::Model => Section::Model,
             Group::Workload => Section::Workload,

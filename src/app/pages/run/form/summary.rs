@@ -9,7 +9,7 @@ use crate::units::Secs;
 /// Texts of the bar under the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// `144`; `9 to 12` where the run adds some.
+    /// `144`; `9 to 12` where the run adds some, `up to 36` where it searches.
     pub cells: String,
     /// `12`
     pub server_starts: String,
@@ -62,9 +62,9 @@ impl Summary {
         let by_cells_s = whole.total_s() * share.min(1.0);
         let most_s = rule.budget_s.map_or(by_cells_s, |s| s.min(by_cells_s));
         Self {
-            cells: format!("at most {} of {}", rule.most_cells, rule.of_cells),
-            server_starts: format!("at most {}", rule.most_cells),
-            time: format!("at most {}", rounded(most_s)),
+            cells: format!("up to {}", rule.most_cells),
+            server_starts: format!("up to {}", rule.most_cells),
+            time: format!("up to {}", rounded(most_s)),
             details: format!(
                 "{} Its leading cells are measured three times, each from a server start of its own. \
                  The first cells of the run correct the estimate.",

@@ -64,6 +64,11 @@ fn form_pictures() {
     );
     picture("quick", || form(RunKind::Quick));
     picture("full", || form(RunKind::FullSweep));
+    picture_after(
+        "tune",
+        || form(RunKind::Tune),
+        &["Model", "Workload", "Server"],
+    );
     picture("wrong", || {
         let mut form = form(RunKind::CustomSweep);
         type_into(&mut form, Var::MaxTokens, "many");
