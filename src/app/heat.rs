@@ -73,6 +73,11 @@ pub fn cell_of(layer: Layer, cell: &GridCell) -> HeatCell {
             word: Cow::Borrowed(why.text()),
         },
         BoardState::Skipped => CellState::Skipped,
+        BoardState::NotNeeded => CellState::Open,
+        BoardState::OverLimit => match cell.value {
+            Some(value) => CellState::Beyond { value },
+            None => CellState::Skipped,
+        },
     };
     HeatCell {
         id: id(cell.entry),

@@ -24,6 +24,8 @@ pub struct HeatPanel {
     model: Option<HeatmapModel>,
     /// The cell that is measured again, with its tokens per second now.
     again: Option<(usize, Option<f64>)>,
+    /// The path of a search, by position in the board's entries.
+    path: Vec<usize>,
 }
 
 impl Default for HeatPanel {
@@ -38,6 +40,7 @@ impl Default for HeatPanel {
             view: None,
             model: None,
             again: None,
+            path: Vec::new(),
         }
     }
 }
@@ -76,6 +79,7 @@ impl HeatPanel {
             .map(|(x, y)| board.grid(x, y, self.layer));
         self.model = self.view.as_ref().map(heat::model);
         self.set_again(self.again, board);
+        self.mark_path(board);
     }
 
     pub fn layer(&self) -> Layer {
@@ -119,6 +123,27 @@ impl HeatPanel {
             Some((heat::id(shown_in(board, view, entry)?), tps))
         });
         model.set_again(shown);
+    }
+
+    /// Shows the path of a search: positions in the board's entries, in the order of their
+    /// measurements.
+    pub fn set_path(&mut self, path: Vec<usize>, board: &Board) {
+        if self.path != path {
+            self.path = path;
+            self.mark_path(board);
+        }
+    }
+
+    fn mark_path(&mut self, board: &Board) {
+        let (Some(view), Some(model)) = (&self.view, &mut self.model) else {
+            return;
+        };
+        let shown = self
+            .path
+            .iter()
+            .filter_map(|&entry| shown_in(board, view, entry));
+        let path: Vec<_> = shown.map(heat::id).collect();
+        model.set_path(&path);
     }
 
     /// Draws the choices, then the heatmap over the rest of `ui`.

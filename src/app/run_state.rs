@@ -5,6 +5,7 @@ mod cooling;
 mod drift;
 mod log;
 mod read;
+mod search;
 mod series;
 #[cfg(test)]
 mod tests;
@@ -110,9 +111,16 @@ pub struct RunState {
     log: RunLog,
     series: BTreeMap<Metric, Series>,
     spans: Vec<Span>,
+    search: search::Searching,
     ended: Option<(RunEnd, RunTimes)>,
     /// Raised when a cell's state or figures changed.
     revision: u64,
+}
+
+/// That there may be in all: of a search, so many as it may measure.
+fn most_cells(plan: &Plan) -> u32 {
+    plan.tune
+        .map_or(plan.cells.len() as u32, |rule| rule.most_cells)
 }
 
 impl RunState {
@@ -128,12 +136,13 @@ impl RunState {
         let mut done = HashMap::new();
         for row in rows {
             if let Some(&position) = state.positions.get(&row.cell) {
+                state.search.went_to(position);
                 done.insert(position, Arc::new(row));
             }
         }
         state.board = Board::of_plan(&plan.cells, |position| match done.remove(&position) {
             Some(row) => (CellState::of_row(&row), Some(row)),
-            None => (CellState::Waiting, None),
+            None => (CellState::open(plan), None),
         });
         state.saturation = state.board.saturation_text();
         state
@@ -155,7 +164,7 @@ impl RunState {
                 self.take_plan((**plan).clone());
                 self.started_at = Some(*started_at);
                 self.done = *already_done;
-                self.total = plan.cells.len() as u32;
+                self.total = most_cells(plan);
                 self.app_line(now, NoticeLevel::Info, "The run has started");
             }
             EngineEvent::Notice { level, text } => {
@@ -198,6 +207,7 @@ impl RunState {
                 self.heard(sample.at_s);
                 series::take(&mut self.series, sample);
             }
+            EngineEvent::Search(news) => self.search.take(news),
             EngineEvent::RunFinished { end, times, .. } => self.finish(end, *times, now),
         }
     }
@@ -207,7 +217,7 @@ impl RunState {
         let before = std::mem::take(&mut self.board);
         self.board = Board::of_plan(&plan.cells, |position| {
             let known = before.entry(position);
-            known.map_or((CellState::Waiting, None), |entry| {
+            known.map_or((CellState::open(&plan), None), |entry| {
                 (entry.state(), entry.shared_row())
             })
         });
@@ -226,7 +236,7 @@ impl RunState {
             .iter()
             .filter(|cell| !self.positions.contains_key(&cell.index));
         plan.cells.extend(new.cloned());
-        self.total = self.total.max(plan.cells.len() as u32);
+        self.total = self.total.max(most_cells(&plan));
         self.take_plan(plan);
     }
 
@@ -287,6 +297,7 @@ impl RunState {
         };
         self.board.set(position, CellState::Running, None);
         self.running = Some(position);
+        self.search.went_to(position);
         // Corrected at its end, when the engine says how long it took.
         self.begin_span(position);
         self.revision += 1;
@@ -401,7 +412,12 @@ impl RunState {
         self.heard(times.total_s);
         if let Some(position) = self.running.take() {
             // Cut short by the end of the run: a resume repeats it.
-            self.board.set(position, CellState::Waiting, None);
+            let open = self
+                .plan
+                .as_deref()
+                .map_or(CellState::Waiting, CellState::open);
+            self.board.set(position, open, None);
+            self.search.turned_back(position);
         }
         self.reference = None;
         if let Some(last) = self.spans.last_mut() {

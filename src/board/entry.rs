@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Board, Layer};
 use crate::engine::event::CellStatus;
 use crate::measure::figures::FlagKind;
+use crate::plan::Plan;
 use crate::store::row::CellRow;
 
 /// What has become of a cell.
@@ -14,6 +15,10 @@ pub enum CellState {
     Waiting,
     Running,
     Done,
+    /// Measured, and over the latency limit that the search keeps to.
+    OverLimit,
+    /// Of a search: not measured, and maybe never.
+    NotNeeded,
     /// Measured, but the figure must not be used.
     Invalid(Why),
     /// Not measured.
@@ -68,8 +73,18 @@ impl Why {
 }
 
 impl CellState {
+    /// A cell without a row.
+    pub fn open(plan: &Plan) -> Self {
+        if plan.tune.is_some() {
+            Self::NotNeeded
+        } else {
+            Self::Waiting
+        }
+    }
+
     pub fn of_row(row: &CellRow) -> Self {
         match row.status {
+            Some(CellStatus::Ok) if row.is_over_limit() => Self::OverLimit,
             Some(CellStatus::Ok) | None => Self::Done,
             Some(CellStatus::Invalid) => Self::Invalid(reason(row)),
             Some(CellStatus::Failed) => Self::Failed(word(row)),
@@ -91,6 +106,8 @@ impl CellState {
             Self::Waiting => ("waiting", ""),
             Self::Running => ("running", ""),
             Self::Done => ("done", ""),
+            Self::OverLimit => ("done", "over the limit"),
+            Self::NotNeeded => ("not needed", ""),
             Self::Invalid(why) => ("invalid", why.text()),
             Self::Failed(why) => ("failed", why.text()),
             Self::Skipped => ("skipped", ""),
@@ -98,7 +115,7 @@ impl CellState {
     }
 
     pub fn is_over(self) -> bool {
-        !matches!(self, Self::Waiting | Self::Running)
+        !matches!(self, Self::Waiting | Self::Running | Self::NotNeeded)
     }
 
     /// Which of several repeats speaks for all: the one that runs, else the best ending.
@@ -106,10 +123,11 @@ impl CellState {
         match self {
             Self::Running => 0,
             Self::Done => 1,
-            Self::Invalid(_) => 2,
-            Self::Failed(_) => 3,
-            Self::Skipped => 4,
-            Self::Waiting => 5,
+            Self::OverLimit => 2,
+            Self::Invalid(_) => 3,
+            Self::Failed(_) => 4,
+            Self::Skipped => 5,
+            Self::Waiting | Self::NotNeeded => 6,
         }
     }
 }

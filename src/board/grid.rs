@@ -168,7 +168,7 @@ impl Board {
         let entry = members.iter().copied().min_by_key(rank).unwrap_or_default() as usize;
         let state = self.states[entry];
         let value = match state {
-            CellState::Running | CellState::Waiting => None,
+            CellState::Running | CellState::Waiting | CellState::NotNeeded => None,
             _ => {
                 let alike = self.alike(members, state);
                 mean(alike.filter_map(|member| figures.get(member)))

@@ -136,7 +136,7 @@ impl Board {
         });
         let mut first_of: HashMap<u32, usize> = HashMap::new();
         let mut numbers = vec![None; cells.len()];
-        let mut states = vec![CellState::Waiting; cells.len()];
+        let mut states = vec![CellState::open(&metadata.plan); cells.len()];
         for (number, (cell, position, state)) in found.into_iter().flatten().enumerate() {
             if first_of.insert(cell, number).is_some() {
                 continue;

@@ -40,12 +40,15 @@ pub struct Asked {
     /// Settings as `KEY=VALUE`; `--help` lists them
     #[arg(value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// Further settings that the subcommand has options for.
+    #[arg(skip)]
+    pub edited: Vec<(Var, String)>,
 }
 
 impl Asked {
     /// The effective settings, from every source.
     pub fn settings(&self) -> anyhow::Result<Settings> {
-        let mut edited = Vec::new();
+        let mut edited = self.edited.clone();
         for (var, text) in [
             (Var::ModelPath, &self.model),
             (Var::Python, &self.python),

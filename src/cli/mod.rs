@@ -19,6 +19,7 @@ mod run;
 pub mod selftest;
 pub mod setup;
 pub mod sweep;
+pub mod tune;
 mod watch;
 
 use std::ffi::OsString;
@@ -59,6 +60,8 @@ enum Command {
     Test(check::CheckArgs),
     /// Explore a grid of settings: concurrency, round-robin, full or custom
     Sweep(sweep::SweepArgs),
+    /// Near the best cell of a grid, from a fraction of its cells
+    Tune(tune::TuneArgs),
     /// Show the rows of a results file, sorted
     Analyze(analyze::AnalyzeArgs),
     /// Compare runs cell by cell, and say what else differs between them
@@ -132,6 +135,7 @@ pub fn main(window: impl FnOnce(Option<PathBuf>) -> ExitCode) -> ExitCode {
             Command::Quick(args) => quick::run(&args, out).await,
             Command::Test(args) => check::run(&args, out).await,
             Command::Sweep(args) => sweep::run(&args, out).await,
+            Command::Tune(args) => tune::run(&args, out).await,
             Command::Analyze(args) => analyze::run(&args),
             Command::Compare(args) => compare::run(&args),
             Command::Report(args) => report::run(&args),

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::engine::event::{CellResult, EngineEvent, LiveSnapshot, NoticeLevel};
+use crate::engine::event::{CellResult, EngineEvent, LiveSnapshot, NoticeLevel, SearchNews};
 use crate::measure::best::{Measured, rank_measured};
-use crate::plan::{LoadPoint, ServerPoint};
+use crate::plan::tune::Purpose;
+use crate::plan::{Cell, LoadPoint, ServerPoint};
 use crate::session::cells::Earlier;
 use crate::units::{Secs, TokensPerSec};
 
@@ -23,6 +24,8 @@ pub struct Progress {
     left_s: Option<f64>,
     /// A reference cell is measured, not a cell of the run.
     again: bool,
+    /// Why the running cell of a search was chosen.
+    purpose: Option<Purpose>,
 }
 
 impl Progress {
@@ -40,6 +43,7 @@ impl Progress {
             best_tps: None,
             left_s: None,
             again: false,
+            purpose: None,
         };
         this.rank();
         this
@@ -72,7 +76,7 @@ impl Progress {
                 if let Some(bar) = &self.bar {
                     bar.set_length(u64::from(*total));
                 }
-                self.show(&cell.to_string());
+                self.show(&self.with_purpose(cell));
             }
             EngineEvent::CoolingDown { repeat, of, .. } => {
                 self.show(&format!("cooling down, repeat {repeat} of {of}"));
@@ -104,7 +108,14 @@ impl Progress {
                         bar.set_length(u64::from(*total));
                         bar.set_position(u64::from(*done));
                     }
-                    None => say!("{}", line(result, *done, *total, *elapsed_s, *left_s)),
+                    None => {
+                        let purpose = self.purpose.map(|purpose| format!(" {purpose}"));
+                        say!(
+                            "{}{}",
+                            line(result, *done, *total, *elapsed_s, *left_s),
+                            purpose.unwrap_or_default()
+                        );
+                    }
                 }
             }
             EngineEvent::RunFinished { .. } => {
@@ -112,10 +123,14 @@ impl Progress {
                     bar.finish_and_clear();
                 }
             }
+            EngineEvent::Search(SearchNews::Next { purpose, .. }) => {
+                self.purpose = Some(*purpose);
+            }
             EngineEvent::ServerReady { .. }
             | EngineEvent::ServerStopped { .. }
             | EngineEvent::BalancerStarted { .. }
             | EngineEvent::PlanExtended { .. }
+            | EngineEvent::Search(SearchNews::Ended { .. })
             | EngineEvent::Machine(_) => {}
         }
     }
@@ -127,10 +142,19 @@ impl Progress {
                 .tokens_per_second
                 .map_or_else(String::new, |tps| format!(", now {}", TokensPerSec(tps)));
             let again = if self.again { " again" } else { "" };
+            let cell = self.with_purpose(cell);
             self.show(&format!(
                 "{cell}{again}: {} in flight{rate}",
                 live.in_flight
             ));
+        }
+    }
+
+    /// "improving: instances=1 ..." in a search.
+    fn with_purpose(&self, cell: &Cell) -> String {
+        match self.purpose {
+            Some(purpose) if !self.again => format!("{purpose}: {cell}"),
+            _ => cell.to_string(),
         }
     }
 

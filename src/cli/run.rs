@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::failure::{FAILED, INTERRUPTED};
 use super::figures;
+use super::tune;
 use super::watch::{self, Outcome};
-use crate::engine::event::{CellStatus, RunEnd};
+use crate::engine::event::{CellStatus, RunEnd, SearchNews};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, MachineSource, Run};
 use crate::measure::client::CellClient;
@@ -41,6 +42,7 @@ pub async fn run(
     out: Out,
 ) -> anyhow::Result<ExitCode> {
     let kind = plan.kind;
+    let asked = plan.clone();
     let csv = recorder.files().csv().to_owned();
     let logs = recorder.files().logs();
     if out == Out::Figures && !kind.is_check() {
@@ -83,6 +85,11 @@ pub async fn run(
             show!("{}", table.trim_end());
             if let Some(lines) = ranking.as_ref().and_then(figures::best_lines) {
                 show!("{lines}");
+            } else if let Some(text) = tune::no_best(&asked, &earlier, &outcome.results) {
+                show!("{text}");
+            }
+            if let Some(text) = outcome.search.as_ref().and_then(SearchNews::sentence) {
+                show!("{text}");
             }
             for line in tax::lines(&earlier.taxes(&outcome.results)) {
                 show!("{line}");
@@ -141,7 +148,12 @@ fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
     } else {
         let csv = shell_line(&[csv.display().to_string()]);
         say!("{words}");
-        say!("`mlx-throughput-lab sweep --resume {csv}` goes on with the cells that are left");
+        let command = if kind == RunKind::Tune {
+            "tune"
+        } else {
+            "sweep"
+        };
+        say!("`mlx-throughput-lab {command} --resume {csv}` goes on with the cells that are left");
     }
 }
 

@@ -67,7 +67,7 @@ pub struct SweepArgs {
 /// What was asked makes no sense, or the run cannot be started.
 pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.resume {
-        return resume(args, file, out).await;
+        return resume(&args.asked, file, out).await;
     }
     let kind = args.kind.ok_or_else(|| Usage("name a sweep".to_owned()))?;
     let session = args.asked.open(NoMlx::Tell).await?;
@@ -81,46 +81,73 @@ pub async fn run(args: &SweepArgs, out: Out) -> anyhow::Result<ExitCode> {
     run::run(&session, plan, cells, recorder, Earlier::default(), out).await
 }
 
-async fn resume(args: &SweepArgs, file: &Path, out: Out) -> anyhow::Result<ExitCode> {
+/// Goes on with a run of any kind.
+///
+/// # Errors
+/// See [`run`].
+pub async fn resume(asked: &Asked, file: &Path, out: Out) -> anyhow::Result<ExitCode> {
     let resumed = store::resume::open(file).map_err(|error| Usage::of(&error))?;
     let earlier = Earlier::of(&resumed);
     let done = earlier.done;
     let plan = resumed.plan.clone();
-    let cells = cells::left(&resumed);
-    let left = cells.known().len();
-    if left == 0 {
+    let left = cells::left(&resumed).known().len();
+    if cells::is_complete(&resumed) && plan.tune.is_some() {
+        show!(
+            "nothing is left to do: the search of {} has come to its end after {done} measurements",
+            file.display()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    if cells::is_complete(&resumed) {
         show!(
             "nothing is left to do: all {done} cells of {} are there",
             file.display()
         );
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.asked.overrides.is_empty() || args.asked.server_args.is_some() {
+    if !asked.overrides.is_empty() || asked.server_args.is_some() {
         say!(
             "warning: a resumed run keeps the settings that it was started with; those given now are not used"
         );
     }
-    let mut asked = args.asked.clone();
+    let mut asked = asked.clone();
     // The model is the run's own: rows of two models do not belong into one file.
     asked.model = Some(plan.model.path.clone()).filter(|_| plan.servers.attached.is_none());
     // So are its servers, or that there were none before it.
     asked.attach_as(&plan);
     let session = asked.open(NoMlx::Tell).await?;
+    // The search's clock begins with its cells.
+    let cells = cells::left(&resumed);
     let recorder = Recorder::resume(resumed, session.provenance(), &jiff::ZonedDateTime::now())?
         .with_requests(session.settings.is_on(Var::RequestsCsv));
-    say!("{done} cells are there, {left} are left");
+    match plan.tune {
+        Some(rule) => say!(
+            "{done} measurements are there, {} more are made at most",
+            rule.most_cells.saturating_sub(done)
+        ),
+        None => say!("{done} cells are there, {left} are left"),
+    }
     run::run(&session, plan, cells, recorder, earlier, out).await
 }
 
 /// Everything that a run would do, without doing it.
-fn dry_run(session: &Session, plan: &Plan) -> String {
+pub fn dry_run(session: &Session, plan: &Plan) -> String {
     let estimate = estimate(plan, Pace::default());
     let launcher = session
         .launcher()
         .map(|launcher| launcher.command(plan.servers.backlog, &[]))
         .unwrap_or_default();
-    let mut text = format!(
-        "{} cells, {} server starts ({} processes), about {} (an estimate: nothing was measured yet)\n",
+    let mut text = String::new();
+    if let Some(rule) = plan.tune {
+        let _ = writeln!(
+            text,
+            "{}; all of the grid would be:",
+            rule.sentence().trim_end_matches('.')
+        );
+    }
+    let _ = writeln!(
+        text,
+        "{} cells, {} server starts ({} processes), about {} (an estimate: nothing was measured yet)",
         estimate.cells,
         estimate.server_starts,
         estimate.server_processes,

@@ -2,7 +2,7 @@
 
 use crate::engine::Handle;
 use crate::engine::command::EngineCommand;
-use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes};
+use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes, SearchNews};
 use crate::session::cells::Earlier;
 
 use super::interrupt::Interrupts;
@@ -14,6 +14,8 @@ pub struct Outcome {
     pub end: RunEnd,
     pub times: RunTimes,
     pub results: Vec<CellResult>,
+    /// How the search has ended, of a run that is one.
+    pub search: Option<SearchNews>,
 }
 
 /// Follows `handle` to its end; `earlier` counts for the best so far. The first Ctrl-C stops the run cleanly, the second ends us at
@@ -30,6 +32,7 @@ pub async fn follow(
     let mut progress = Progress::after(earlier);
     let mut results = Vec::new();
     let mut finished = None;
+    let mut search = None;
     let mut stopping = false;
     let mut live = handle.live.clone();
     loop {
@@ -42,6 +45,7 @@ pub async fn follow(
                 progress.apply(&event);
                 match event {
                     EngineEvent::CellFinished { result, .. } => results.push(*result),
+                    EngineEvent::Search(news) => search = Some(news),
                     EngineEvent::RunFinished { end, times, .. } => finished = Some((end, times)),
                     _ => {}
                 }
@@ -64,6 +68,7 @@ pub async fn follow(
         end,
         times,
         results,
+        search,
     })
 }
 

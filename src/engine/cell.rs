@@ -425,6 +425,7 @@ impl Runner {
             gave_up: outcome.gave_up.clone(),
             attached: self.plan.servers.attached.as_ref().map(Attached::names),
             prompt_length: cell.load.prompt_tokens.zip(result.prompt_length),
+            ttft_limit_ms: self.plan.tune.and_then(|tune| tune.ttft_limit_ms),
         };
         result.flags = verdict(&figures, &context);
         if result.flags.iter().any(|flag| flag.kind.invalidates()) {

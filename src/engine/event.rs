@@ -12,6 +12,7 @@ use crate::measure::sample::RequestSample;
 use crate::measure::saturation::RatePoint;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::thermal::CellThermal;
+use crate::plan::tune::{Ended, Purpose};
 use crate::plan::{Balancer, Cell, LoadPoint, Plan, ServerPoint};
 use crate::prompts::LengthSource;
 use crate::units::Secs;
@@ -134,9 +135,15 @@ impl CellResult {
         })
     }
 
-    /// What ranks its combination; `None` unless it is valid.
+    /// Its TTFT is over the limit that the search keeps to.
+    pub fn is_over_limit(&self) -> bool {
+        let over = |flag: &Flag| flag.kind == FlagKind::OverTtftLimit;
+        self.flags.iter().any(over)
+    }
+
+    /// What ranks its combination; `None` unless it is valid, and within the limit of a search.
     pub fn measurement(&self) -> Option<Measured<(&ServerPoint, &LoadPoint)>> {
-        let figures = self.figures.as_ref();
+        let figures = self.figures.as_ref().filter(|_| !self.is_over_limit());
         let figures = figures.filter(|_| self.status == CellStatus::Ok)?;
         (figures.throughput_tps > 0.0).then(|| Measured {
             combination: self.cell.combination(),
@@ -270,6 +277,8 @@ pub enum EngineEvent {
         best: Option<Box<CellResult>>,
         times: RunTimes,
     },
+    /// Before the cell that it is of starts, and before the run finishes.
+    Search(SearchNews),
 }
 
 /// A reference cell's second measurement, on the servers of its first. It is no cell of the run:
@@ -322,6 +331,52 @@ impl Reference {
             kind: FlagKind::Drift,
             detail: self.sentence(),
         }
+    }
+}
+
+/// What a search says of its path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum SearchNews {
+    /// Why the cell that starts now, by its index, was chosen.
+    Next { cell: u32, purpose: Purpose },
+    /// There is no next one.
+    Ended {
+        why: Ended,
+        /// Whether the best has as many repeats as it is to have; `None` where there is no best.
+        confirmed: Option<bool>,
+        /// Measurements in all, and the combinations that they are of.
+        measured: u32,
+        combinations: u32,
+        /// Of the whole grid.
+        of_combinations: u32,
+    },
+}
+
+impl SearchNews {
+    /// As a sentence: "28 of 144 cells were measured (30 measurements); no other promises to be
+    /// better."
+    pub fn sentence(&self) -> Option<String> {
+        let Self::Ended {
+            why,
+            confirmed,
+            measured,
+            combinations,
+            of_combinations,
+        } = self
+        else {
+            return None;
+        };
+        let doubt = if *confirmed != Some(false) {
+            ""
+        } else {
+            " The best has fewer than 3 repeats: a larger budget or share (MLX_TUNE_BUDGET_MIN, \
+             MLX_TUNE_SHARE_PCT) would confirm it."
+        };
+        Some(format!(
+            "{combinations} of {of_combinations} cells were measured, in {measured} measurements; {}.{doubt}",
+            why.words()
+        ))
     }
 }
 

@@ -207,7 +207,14 @@ impl Runner {
                 return Ok(RunEnd::Stopped);
             }
             self.check_reference().await?;
-            let Some(cell) = self.cells.next(&self.results) else {
+            let next = self.cells.next(&self.results);
+            if let Some(news) = self.cells.news() {
+                if let Some(text) = news.sentence() {
+                    self.emitter.notice(NoticeLevel::Info, text).await?;
+                }
+                self.emitter.emit(EngineEvent::Search(news)).await?;
+            }
+            let Some(cell) = next else {
                 return Ok(RunEnd::Completed);
             };
             self.extend_plan(&cell).await?;
@@ -255,7 +262,9 @@ impl Runner {
 
     /// Runs one cell and tells of it; gives the reason why the run cannot go on, if so.
     async fn one(&mut self, cell: Cell) -> Result<Option<String>, EngineError> {
-        let total = self.done() + 1 + self.cells.known().len() as u32;
+        // This one is no longer among the known ones, but a search counts it still.
+        let counted = u32::from(self.cells.outlook(&self.results).is_none());
+        let total = self.done() + counted + self.still_to_come();
         // Before anyone hears of the cell: who is told of it may skip it at once.
         let token = self.control.next_cell();
         self.emitter
@@ -297,20 +306,31 @@ impl Runner {
         let now_s = self.started.elapsed().as_secs_f64();
         self.references.finished(&result, self.pool.starts(), now_s);
         self.results.push(result.clone());
-        let left = self.cells.known();
+        let left_s = match self.cells.outlook(&self.results) {
+            Some(outlook) => outlook.left_s,
+            None => self.time_left_s(&self.cells.known()),
+        };
         self.emitter
             .emit(EngineEvent::CellFinished {
                 result: Box::new(result),
                 done: self.done(),
-                total: self.done() + left.len() as u32,
+                total: self.done() + self.still_to_come(),
                 elapsed_s: self.started.elapsed().as_secs_f64(),
-                left_s: self.time_left_s(&left),
+                left_s,
             })
             .await?;
         if failed && !self.plan.continue_on_error {
             fatal = why;
         }
         Ok(fatal)
+    }
+
+    /// Cells after those that have ended, as far as they are known; of a search, at most.
+    fn still_to_come(&self) -> u32 {
+        match self.cells.outlook(&self.results) {
+            Some(outlook) => outlook.cells,
+            None => self.cells.known().len() as u32,
+        }
     }
 
     /// From what the cells of this start took; an earlier start may have met another machine.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::event::CellResult;
+use super::event::{CellResult, SearchNews};
 use crate::plan::Cell;
 
 /// Hands out cells one by one.
@@ -12,6 +12,24 @@ pub trait CellSource: Send + Sync {
 
     /// Cells still to come, as far as they are known now.
     fn known(&self) -> Vec<Cell>;
+
+    /// What there is to say of the answer that [`CellSource::next`] has just given.
+    fn news(&self) -> Option<SearchNews> {
+        None
+    }
+
+    /// How far the end is, where the cells still to come are not known.
+    fn outlook(&self, _done: &[CellResult]) -> Option<Outlook> {
+        None
+    }
+}
+
+/// The most that may still come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outlook {
+    pub cells: u32,
+    /// `None` before the first was measured.
+    pub left_s: Option<f64>,
 }
 
 /// A fixed list, in its order.

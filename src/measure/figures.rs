@@ -23,6 +23,15 @@ pub struct Percentiles {
     pub max_s: Option<f64>,
 }
 
+impl Percentiles {
+    /// The 95th percentile, or where there are too few samples to claim it, the maximum, which
+    /// bounds it; and whether it is the maximum.
+    pub fn p95_or_max_s(&self) -> Option<(f64, bool)> {
+        let bound = self.max_s.map(|max_s| (max_s, true));
+        self.p95_s.map(|p95_s| (p95_s, false)).or(bound)
+    }
+}
+
 /// 95 % intervals of a cell's figures, each within its one window; `None` where there were too few
 /// samples to tell, or where the figure itself is not claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -185,6 +194,9 @@ pub enum FlagKind {
     ExactOutput,
     /// More chunks per second than a tenth of what this program's load client can take.
     NearClientCeiling,
+
+    /// Its TTFT is over the limit that the search keeps to: never the best.
+    OverTtftLimit,
 }
 
 impl FlagKind {

@@ -67,6 +67,8 @@ pub struct Context {
     pub exact_output: bool,
     /// What the load client did and can do.
     pub client: CellClient,
+    /// The TTFT p95 that a cell may have, in milliseconds.
+    pub ttft_limit_ms: Option<f64>,
 }
 
 /// The flags of a cell, those that make it invalid first.
@@ -104,6 +106,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
                      tokens, so every answer is as long as asked, and goes on past its end"
                 .to_owned(),
         }),
+        over_ttft_limit(figures, context),
         context.identical_prompts.then(|| Flag {
             kind: FlagKind::IdenticalPrompts,
             detail: "identical prompts were asked for: the prompt cache answers most of each, so \
@@ -128,6 +131,25 @@ fn tail_s(p: &Percentiles) -> Option<(f64, &'static str)> {
     ]
     .into_iter()
     .find_map(|(value, name)| Some((value?, name)))
+}
+
+fn over_ttft_limit(figures: &Figures, context: &Context) -> Option<Flag> {
+    let limit_ms = context.ttft_limit_ms?;
+    let seen = figures.ttft.p95_or_max_s();
+    let detail = match seen {
+        Some((s, _)) if s * 1e3 <= limit_ms => return None,
+        Some((s, false)) => format!("TTFT p95 of {} is over the limit", Secs(s)),
+        Some((s, true)) => format!(
+            "{} requests are too few for a p95, and their longest TTFT of {} is over the limit",
+            figures.ttft.n,
+            Secs(s)
+        ),
+        None => "no TTFT was measured to hold against the limit".to_owned(),
+    };
+    Some(Flag {
+        kind: FlagKind::OverTtftLimit,
+        detail: format!("{detail} of {limit_ms} ms: this cell cannot be the best"),
+    })
 }
 
 fn flags_not_applied(context: &Context) -> Option<Flag> {

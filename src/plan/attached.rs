@@ -39,7 +39,9 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
         RunKind::RoundRobinSweep | RunKind::RateSweep | RunKind::ControlSweep => {
             dimensions::axes_of(kind)
         }
-        RunKind::ConcurrencySweep | RunKind::FullSweep | RunKind::Quick => &[Axis::Concurrency],
+        RunKind::ConcurrencySweep | RunKind::FullSweep | RunKind::Quick | RunKind::Tune => {
+            &[Axis::Concurrency]
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
     Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
-    ServerOptions, ThermalRule, WindowRule, Workload, attached, dimensions, notices, open_loop,
+    ServerOptions, ThermalRule, TuneRule, WindowRule, Workload, attached, dimensions, notices,
+    open_loop,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -128,6 +129,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
     let finalists = finalists(c, mode, &cells);
+    let tune = tune(c, cells.len() as u32, inputs.drawn_seed);
     if !context.errors.is_empty() {
         return Err(context.errors);
     }
@@ -145,6 +147,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         reference: reference(&context),
         thermal: thermal(&context),
         finalists,
+        tune,
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
         settings: effective(&context),
@@ -242,12 +245,7 @@ fn mode(c: &mut Context) -> Mode {
     mode
 }
 
-fn workload(
-    c: &mut Context,
-    mode: Mode,
-    synthetic: bool,
-    drawn_seed: Option<u32>,
-) -> Workload {
+fn workload(c: &mut Context, mode: Mode, synthetic: bool, drawn_seed: Option<u32>) -> Workload {
     let window = WindowRule {
         min_s: c.number(Var::WindowMinS),
         min_e2e: c.number(Var::WindowMinE2e),
@@ -335,6 +333,10 @@ fn check_prompts_file(c: &mut Context) {
 }
 
 fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
+    // A search goes its own way.
+    if c.kind == RunKind::Tune {
+        return Order::Nested;
+    }
     let seed = c.settings.int(Var::Seed);
     if c.settings.text(Var::Order) == Some("nested") {
         if c.chosen_now(Var::Seed) && seed.is_some() && !open_loop::is_asked(c) {
@@ -348,6 +350,29 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
     };
     c.computed.insert(Var::Seed, seed.to_string());
     Order::Random { seed }
+}
+
+/// What a search keeps to.
+fn tune(c: &mut Context, cells: u32, drawn_seed: Option<u32>) -> Option<TuneRule> {
+    if c.kind != RunKind::Tune {
+        return None;
+    }
+    let seed = c.settings.int(Var::Seed).or(drawn_seed).unwrap_or(0);
+    c.computed.insert(Var::Seed, seed.to_string());
+    let ttft_limit_ms = c.settings.number(Var::TtftLimit);
+    if ttft_limit_ms.is_some() && !c.settings.is_on(Var::Stream) {
+        c.setting_error(
+            Var::TtftLimit,
+            "TTFT is known of streamed answers only; leave MLX_STREAM on",
+        );
+    }
+    Some(TuneRule {
+        most_cells: TuneRule::most_of(cells, c.number(Var::TuneShare) / 100.0),
+        of_cells: cells,
+        ttft_limit_ms,
+        budget_s: c.settings.number(Var::TuneBudget).map(|min| min * 60.0),
+        seed,
+    })
 }
 
 /// Only sweeps last so long that a machine can change meanwhile.
@@ -374,7 +399,7 @@ fn thermal(c: &Context) -> Option<ThermalRule> {
 /// loop the most tokens per second are those of the highest rate.
 fn finalists(c: &Context, mode: Mode, cells: &[Cell]) -> u32 {
     let open = cells.iter().any(|cell| cell.load.request_rate.is_some());
-    let apt = c.kind != RunKind::ControlSweep
+    let apt = !matches!(c.kind, RunKind::ControlSweep | RunKind::Tune)
         && is_sweep(c.kind)
         && mode == Mode::Sustained
         && c.attached.is_none()
@@ -468,9 +493,11 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
         // Control cells say themselves how they are reached.
         RunKind::Single | RunKind::Concurrent | RunKind::ControlSweep => false,
-        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick | RunKind::RateSweep => {
-            largest > 1
-        }
+        RunKind::ConcurrencySweep
+        | RunKind::CustomSweep
+        | RunKind::Quick
+        | RunKind::RateSweep
+        | RunKind::Tune => largest > 1,
     };
     let balancer = match c.settings.text(Var::Balancer) {
         Some(chosen) if several && chosen == "nginx" => {

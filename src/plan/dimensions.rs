@@ -13,6 +13,7 @@ use super::grid::{Grid, Requests};
 use super::known_flags::FlagError;
 use super::open_loop;
 use super::server_args::{ServerArgs, reserved};
+use super::tune::CONFIRMED_BY;
 use crate::measure::figures::Mode;
 use crate::settings::{Rate, Var};
 
@@ -26,7 +27,7 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
         RunKind::RateSweep => &[Axis::RequestRate],
         RunKind::ControlSweep => &[Axis::Delivery],
         RunKind::RoundRobinSweep => &[Axis::MaxTokens, Axis::Concurrency],
-        RunKind::FullSweep => &[
+        RunKind::FullSweep | RunKind::Tune => &[
             Axis::Instances,
             Axis::DecodeConcurrency,
             Axis::PromptConcurrency,
@@ -109,7 +110,7 @@ pub(super) fn grid(
         rates: open_loop::rates(c, rates),
         deliveries: delivery::swept(c, nginx_found),
         requests: requests(c, mode),
-        repeats: c.int(Var::Repeats),
+        repeats: repeats(c),
     };
     // Only round robin and custom sweeps read how many servers there are.
     if let Some(attached) = &c.attached {
@@ -150,6 +151,20 @@ fn one_point(c: &mut Context, grid: &mut Grid) {
     if grid.size() != Some(1) {
         c.errors.push(PlanError::SearchOfSeveral);
     }
+}
+
+/// A search repeats its leading cells by itself.
+fn repeats(c: &mut Context) -> u32 {
+    if c.kind != RunKind::Tune {
+        return c.int(Var::Repeats);
+    }
+    if c.chosen_now(Var::Repeats) {
+        c.notices.push(format!(
+            "MLX_REPEATS is not used: tune measures its leading cells {CONFIRMED_BY} times by itself."
+        ));
+    }
+    c.computed.insert(Var::Repeats, "1".to_owned());
+    1
 }
 
 /// Where it is not swept: as set, else what fills the largest batch. With less, batch sizes could

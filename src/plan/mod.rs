@@ -23,6 +23,7 @@ pub mod rate_search;
 pub mod server_args;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 pub mod warm_up;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub use error::PlanError;
 pub use known_flags::KnownFlags;
 pub use open_loop::{Arrivals, OpenLoop};
 pub use order::Order;
+pub use tune::TuneRule;
 
 use crate::measure::figures::Mode;
 use crate::measure::flow::Limits;
@@ -70,6 +72,8 @@ pub enum RunKind {
     Quick,
     RateSweep,
     ControlSweep,
+    /// Near the best cell of a grid, from a fraction of its cells.
+    Tune,
 }
 
 impl RunKind {
@@ -237,6 +241,9 @@ pub struct Plan {
     /// are: checks, `quick`, compatible mode, attached servers, runs from before there were any.
     #[serde(default)]
     pub finalists: u32,
+    /// What `tune` keeps to; its cells are then the whole grid, of which most are not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneRule>,
     pub continue_on_error: bool,
     pub cell_pause_s: f64,
     pub settings: Vec<EffectiveSetting>,

@@ -3,8 +3,9 @@
 use super::confirming::Confirming;
 use super::refining::Refining;
 use super::searching::{Searching, is_search};
+use super::tuning::Tuning;
 use crate::board::Layer;
-use crate::engine::event::CellResult;
+use crate::engine::event::{CellResult, RunEnd};
 use crate::engine::source::{CellSource, Grid};
 use crate::measure::best::{Measured, Ranking, rank_measured};
 use crate::measure::interval::Interval;
@@ -12,6 +13,7 @@ use crate::measure::saturation::{RatePoint, Saturation};
 use crate::measure::tax::{self, Control, Tax};
 use crate::plan::{Cell, LoadPoint, Plan, RunKind, ServerPoint};
 use crate::store::resume::Resumed;
+use crate::store::row::CellRow;
 
 /// Every cell of a new run.
 pub fn all(plan: &Plan) -> Box<dyn CellSource> {
@@ -19,7 +21,7 @@ pub fn all(plan: &Plan) -> Box<dyn CellSource> {
     if let Some(search) = is_search(plan).then(search).flatten() {
         return Box::new(search);
     }
-    source(plan, plan.cells.clone(), Earlier::default())
+    tuning(plan, &[]).unwrap_or_else(|| source(plan, plan.cells.clone(), Earlier::default()))
 }
 
 /// The cells without a row; of a search, those that it would still come to.
@@ -28,7 +30,22 @@ pub fn left(resumed: &Resumed) -> Box<dyn CellSource> {
     if let Some(search) = is_search(&resumed.plan).then(search).flatten() {
         return Box::new(search);
     }
-    source(&resumed.plan, resumed.remaining(), Earlier::of(resumed))
+    tuning(&resumed.plan, &resumed.rows)
+        .unwrap_or_else(|| source(&resumed.plan, resumed.remaining(), Earlier::of(resumed)))
+}
+
+/// Whether there is nothing left of an earlier start.
+pub fn is_complete(resumed: &Resumed) -> bool {
+    match resumed.plan.tune {
+        // What it would still come to, only the search knows.
+        Some(_) => resumed.metadata().end == Some(RunEnd::Completed),
+        None => left(resumed).known().is_empty(),
+    }
+}
+
+fn tuning(plan: &Plan, rows: &[CellRow]) -> Option<Box<dyn CellSource>> {
+    let tuning = Tuning::new(plan, rows)?;
+    Some(Box::new(tuning))
 }
 
 fn source(plan: &Plan, left: Vec<Cell>, earlier: Earlier) -> Box<dyn CellSource> {
@@ -45,7 +62,9 @@ fn source(plan: &Plan, left: Vec<Cell>, earlier: Earlier) -> Box<dyn CellSource>
 pub struct Earlier {
     /// Cells that have a row.
     pub done: u32,
-    /// The valid ones, with their tokens per second.
+    /// All of them.
+    pub rows: Vec<CellRow>,
+    /// The valid ones, with their tokens per second; of a search, those within its limit.
     pub valid: Vec<(Cell, f64)>,
     /// Of each valid one, the interval of its figure within its window.
     intervals: Vec<Option<Interval>>,
@@ -55,7 +74,7 @@ pub struct Earlier {
 
 impl Earlier {
     pub fn of(resumed: &Resumed) -> Self {
-        let valid = resumed.rows.iter().filter(|row| row.is_valid());
+        let valid = resumed.rows.iter().filter(|row| row.may_be_best());
         let cell = |index| resumed.plan.cells.iter().find(|cell| cell.index == index);
         let (valid, intervals) = valid
             .filter_map(|row| {
@@ -65,6 +84,7 @@ impl Earlier {
             .unzip();
         Self {
             done: resumed.done.len() as u32,
+            rows: resumed.rows.clone(),
             valid,
             intervals,
             rates: resumed

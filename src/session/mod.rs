@@ -8,6 +8,7 @@ pub mod model;
 pub mod prompts;
 pub mod refining;
 pub mod searching;
+pub mod tuning;
 
 use std::fmt::Display;
 use std::hash::{BuildHasher as _, RandomState};

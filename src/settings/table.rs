@@ -268,6 +268,10 @@ settings! {
         "Share of the cold GPU clock under which a cell counts as throttled";
     CoolDownMax "MLX_COOL_DOWN_MAX_S" Quality, seconds(1.0, 3600.0), Always("120"),
         "A cool-down ends when the GPU is as cool as before or cools no further, and after this long at the latest";
+    TuneBudget "MLX_TUNE_BUDGET_MIN" Quality, Kind::Number { min: 0.1, max: 100_000.0, unit: "minutes" }, Computed("none"),
+        "Minutes that `tune` may take in all";
+    TuneShare "MLX_TUNE_SHARE_PCT" Quality, Kind::Number { min: 1.0, max: 100.0, unit: "percent" }, Always("25"),
+        "Share of the grid's cells that `tune` may measure, repeats among them; six at least, and 240 at most";
     WarmupRequests "MLX_WARMUP_REQUESTS" Quality, int(0, 10_000),
         PerKind { kinds: &[("quick", "1")], other: "2" },
         "Warm-up requests per server before a cell, with the sampling parameters that are measured; then, unless it is 0, all the requests of the cell at once";

@@ -331,6 +331,7 @@ pub const fn kind_text(kind: RunKind) -> &'static str {
         RunKind::Quick => "Quick run",
         RunKind::RateSweep => "Rate sweep",
         RunKind::ControlSweep => "Control cells",
+        RunKind::Tune => "Tuning",
     }
 }
 

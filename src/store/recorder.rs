@@ -185,6 +185,7 @@ impl Recorder {
             | EngineEvent::CoolingDown { .. }
             | EngineEvent::CooledDown { .. }
             | EngineEvent::ReferenceStarted { .. }
+            | EngineEvent::Search(_)
             // A notice has told of it.
             | EngineEvent::ReferenceLost { .. } => Ok(()),
         }
@@ -221,7 +222,7 @@ impl Recorder {
     }
 
     fn consider(&mut self, row: &CellRow) {
-        if row.is_valid() {
+        if row.may_be_best() {
             self.valid.push((row.cell, row.throughput_tps));
         }
     }

@@ -465,6 +465,16 @@ impl CellRow {
         self.status == Some(CellStatus::Ok)
     }
 
+    /// Its TTFT is over the limit that the search keeps to.
+    pub fn is_over_limit(&self) -> bool {
+        self.flag_kinds().contains(&FlagKind::OverTtftLimit)
+    }
+
+    /// Valid, and within the limit of a search.
+    pub fn may_be_best(&self) -> bool {
+        self.is_valid() && !self.is_over_limit()
+    }
+
     /// Whether this is the row of `cell`, by all that identifies one.
     pub fn belongs_to(&self, cell: &Cell) -> bool {
         let asked = Self::of_cell(cell);

@@ -144,7 +144,9 @@ mod tests {
                 "full_sweep",
                 "custom_sweep",
                 "quick",
-                "rate_sweep"
+                "rate_sweep",
+                "control_sweep",
+                "tune"
             ]
         );
     }

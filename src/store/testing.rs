@@ -88,6 +88,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
         reference: None,
         thermal: None,
         finalists: 0,
+        tune: None,
         continue_on_error: true,
         cell_pause_s: 0.0,
         settings: Vec::new(),

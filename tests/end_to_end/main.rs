@@ -22,6 +22,7 @@ mod quick;
 mod rates;
 mod statistics;
 mod sweeps;
+mod tune;
 #[cfg(target_os = "linux")]
 mod window;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         places::TESTS,
         quick::TESTS,
         statistics::TESTS,
+        tune::TESTS,
         #[cfg(target_os = "linux")]
         window::TESTS,
         attached::TESTS,

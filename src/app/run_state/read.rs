@@ -124,10 +124,20 @@ impl RunState {
             _ if again => {
                 "measuring the reference cell again: is the machine still the same?".to_owned()
             }
-            (_, Some(_)) if self.live.cell.is_none() => "warming up".to_owned(),
-            (_, Some(position)) => format!("measuring {}", self.cell_label(position)),
+            (_, Some(_)) if self.live.cell.is_none() => self.with_purpose("warming up".to_owned()),
+            (_, Some(position)) => {
+                self.with_purpose(format!("measuring {}", self.cell_label(position)))
+            }
             (_, None) if self.plan.is_none() => "preparing".to_owned(),
             (_, None) => "between cells".to_owned(),
+        }
+    }
+
+    /// "improving: measuring concurrency 8" in a search.
+    fn with_purpose(&self, phase: String) -> String {
+        match self.purpose() {
+            Some(purpose) => format!("{purpose}: {phase}"),
+            None => phase,
         }
     }
 

@@ -255,6 +255,14 @@ fn cell(canvas: &mut Canvas, view: &GridView, cell: &GridCell, area: Area) {
             hatched(canvas, area, Ink::DangerTint, Ink::DangerHatch);
             centred(canvas, area, WORD, Ink::Danger, word.text());
         }
+        CellState::NotNeeded => canvas.outline(area, CORNER, 1.0, Ink::Hairline),
+        CellState::OverLimit => {
+            canvas.rect(area, CORNER, Ink::Sunken);
+            canvas.outline(area, CORNER, 1.0, Ink::Hairline);
+            if let Some(value) = cell.value {
+                centred(canvas, area, WORD, Ink::Tertiary, &view.layer.short(value));
+            }
+        }
         CellState::Skipped => {
             canvas.outline(area, CORNER, 1.0, Ink::Hairline);
             centred(canvas, area, WORD, Ink::Tertiary, "skipped");

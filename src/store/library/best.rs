@@ -6,6 +6,7 @@ use csv::StringRecord;
 
 use super::{BestCell, rows};
 use crate::measure::best::Repeats;
+use crate::measure::figures::FlagKind;
 use crate::store::read::{Opened, Origin};
 use crate::store::row::CellRow;
 use crate::store::threads::in_ranges;
@@ -71,6 +72,10 @@ fn valid_rows(opened: &Opened) -> Option<Vec<ValidRow>> {
     let status = table
         .column("status")
         .filter(|_| opened.origin == Origin::Ours);
+    let flags = table
+        .column("flags")
+        .filter(|_| opened.origin == Origin::Ours);
+    let over = FlagKind::OverTtftLimit.to_string();
     let axes = AXES.map(|axis| table.column(axis));
     let header: StringRecord = table.header().into();
     let is_valid = |row: usize, status: Option<&str>, errors: Option<f64>| match status {
@@ -89,6 +94,7 @@ fn valid_rows(opened: &Opened) -> Option<Vec<ValidRow>> {
         for row in rows {
             let mut tps = None;
             let (mut seen_status, mut seen_errors) = (status.map(|_| ""), None);
+            let mut is_over = false;
             let mut combination = DefaultHasher::new();
             for (column, text) in table.row(row).enumerate() {
                 if axes.contains(&Some(column)) {
@@ -97,11 +103,14 @@ fn valid_rows(opened: &Opened) -> Option<Vec<ValidRow>> {
                     tps = number(text).filter(|tps| *tps > 0.0);
                 } else if errors == Some(column) {
                     seen_errors = number(text);
+                } else if flags == Some(column) {
+                    is_over = text.split(';').any(|flag| flag == over);
                 } else if status == Some(column) {
                     seen_status = Some(text);
                 }
             }
-            if let Some(tps) = tps.filter(|_| is_valid(row, seen_status, seen_errors)) {
+            let within = tps.filter(|_| !is_over);
+            if let Some(tps) = within.filter(|_| is_valid(row, seen_status, seen_errors)) {
                 valid.push(ValidRow {
                     combination: combination.finish(),
                     row,

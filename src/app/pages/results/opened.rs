@@ -22,6 +22,7 @@ use crate::app::theme::palette;
 use crate::board::{Board, Layer};
 use crate::report::chart::Chart;
 use crate::store::library::{Fact, LoadedRun, kind_text};
+use crate::store::row::CellRow;
 
 /// Damaged lines that the details list; the file itself has the rest.
 const MAX_DAMAGED: usize = 50;
@@ -103,6 +104,16 @@ enum Machine {
 /// Wider than this, the selected cell stands beside the charts; else it is a tab.
 const WIDE: f32 = 780.0;
 
+/// Of a search, where in its plan each measurement was, in their order; empty of other runs.
+fn path(run: &LoadedRun) -> Vec<usize> {
+    let plan = run.metadata.as_ref().map(|metadata| &metadata.plan);
+    let Some(plan) = plan.filter(|plan| plan.tune.is_some()) else {
+        return Vec::new();
+    };
+    let position = |row: &CellRow| plan.cells.iter().position(|cell| cell.index == row.cell);
+    run.rows.iter().filter_map(|row| position(&row)).collect()
+}
+
 impl OpenedRun {
     pub(super) fn new(run: LoadedRun, board: Board, before: Option<Choices>) -> Self {
         let title = run.note.name.clone().unwrap_or_else(|| {
@@ -112,6 +123,7 @@ impl OpenedRun {
         let best = head::Best::of(&board);
         let mut choices = before.unwrap_or_default();
         choices.heat.update(&board);
+        choices.heat.set_path(path(&run), &board);
         choices.lines.update(&board);
         choices.pareto.update(&board);
         let table = CellTable::of_run(&board, std::mem::take(&mut choices.table));

@@ -38,7 +38,12 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
         });
     });
     let progress = state.progress();
-    let bar = ProgressBar::new(progress.share())
+    let share = match state.end() {
+        // A search ends when it is done, and not when it has measured all that it might.
+        Some(RunEnd::Completed) => 1.0,
+        _ => progress.share(),
+    };
+    let bar = ProgressBar::new(share)
         .desired_height(6.0)
         .fill(palette(ui).accent);
     ui.add(bar).accessible_name("Progress");
@@ -48,6 +53,9 @@ pub fn show(ui: &mut Ui, run: &RunView) -> Vec<AppCommand> {
         && let Some(ties) = state.board().tied_with()
     {
         figures.on_hover_text(capitalised(&ties));
+    }
+    if let Some(text) = state.search_end().filter(|_| state.end().is_some()) {
+        theme::caption(ui, &text);
     }
     if let Some(RunEnd::Failed(why)) = state.end() {
         theme::caption(ui, why);
@@ -104,7 +112,13 @@ fn title(run: &RunView) -> String {
 
 fn figures(run: &RunView) -> String {
     let progress = run.state.progress();
-    let mut parts = vec![format!("{} of {} cells", progress.done, progress.total)];
+    let searches = run.state.plan().is_some_and(|plan| plan.tune.is_some());
+    let (done, total) = (progress.done, progress.total);
+    let mut parts = vec![match (searches, run.state.end()) {
+        (false, _) => format!("{done} of {total} cells"),
+        (true, None) => format!("{done} of at most {total} cells"),
+        (true, Some(_)) => format!("{done} measurements"),
+    }];
     if let Some(elapsed_s) = progress.elapsed_s {
         parts.push(format!("{} elapsed", Secs(elapsed_s)));
     }

@@ -6,6 +6,8 @@ mod log;
 pub(super) mod plots;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tuning_tests;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -125,6 +127,8 @@ impl RunView {
         self.heat.set_live(live);
         let again = self.state.reference().map(|cell| (cell, live));
         self.heat.set_again(again, self.state.board());
+        self.heat
+            .set_path(self.state.path().to_vec(), self.state.board());
         self.update_detail();
     }
 

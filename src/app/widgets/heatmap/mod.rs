@@ -267,7 +267,9 @@ impl<'a> Heatmap<'a> {
                         .color(palette.text_secondary),
                 );
                 let best = if cell.best { ", best" } else { "" };
-                let outcome = self.model.outcome(cell) + best;
+                let steps = self.model.steps_text(cell.id);
+                let steps = steps.map(|text| format!(", {text}")).unwrap_or_default();
+                let outcome = self.model.outcome(cell) + best + &steps;
                 ui.label(RichText::new(outcome).font(font::figures_medium(13.0)));
                 let details = self.words.details(cell.id);
                 if details.is_empty() {

@@ -35,6 +35,12 @@ pub enum CellState {
     Even {
         value: f64,
     },
+    /// Over a limit: drawn grey, and not a part of the scale.
+    Beyond {
+        value: f64,
+    },
+    /// Not measured, and it need not be.
+    Open,
     /// No figure, for a reason that is no failure: "only A".
     Note {
         word: Cow<'static, str>,
@@ -131,6 +137,8 @@ pub struct HeatmapModel {
     scale: Option<Scale>,
     /// A cell that is measured again, with its figure of this moment; its own stays.
     again: Option<(CellId, Option<f64>)>,
+    /// Of a search, the steps of its path at which a cell was measured, from 1.
+    steps: HashMap<CellId, Vec<u32>>,
     places: HashMap<CellId, Place>,
 }
 
@@ -196,6 +204,7 @@ impl HeatmapModel {
             grids,
             scale: None,
             again: None,
+            steps: HashMap::new(),
             places,
         };
         model.rescale();
@@ -225,6 +234,31 @@ impl HeatmapModel {
     /// This cell is measured again now, or none is.
     pub fn set_again(&mut self, again: Option<(CellId, Option<f64>)>) {
         self.again = again;
+    }
+
+    /// The path of a search, cell by cell.
+    pub fn set_path(&mut self, path: &[CellId]) {
+        self.steps.clear();
+        for (step, cell) in (1..).zip(path) {
+            self.steps.entry(*cell).or_default().push(step);
+        }
+    }
+
+    /// The steps at which a cell was measured; empty where it was not, or nothing is searched.
+    pub(super) fn steps(&self, cell: CellId) -> &[u32] {
+        self.steps.get(&cell).map_or(&[], Vec::as_slice)
+    }
+
+    /// "step 3", "steps 3, 9 and 10".
+    pub(super) fn steps_text(&self, cell: CellId) -> Option<String> {
+        match self.steps(cell) {
+            [] => None,
+            [step] => Some(format!("step {step}")),
+            [first @ .., last] => {
+                let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+                Some(format!("steps {} and {last}", first.join(", ")))
+            }
+        }
     }
 
     /// Of a cell that is measured again its figure of this moment as text, blank while there is none.
@@ -347,12 +381,13 @@ impl HeatmapModel {
     /// The figure or the word of a cell, in full.
     pub(super) fn text<'a>(&self, cell: &'a HeatCell) -> Cow<'a, str> {
         match &cell.state {
-            CellState::Waiting => "".into(),
+            CellState::Waiting | CellState::Open => "".into(),
             CellState::Running { figure: None } => "…".into(),
             CellState::Running {
                 figure: Some(value),
             }
             | CellState::Done { value }
+            | CellState::Beyond { value }
             | CellState::Even { value } => (self.format)(*value).into(),
             CellState::Failed { word: text }
             | CellState::Invalid { reason: text }
@@ -371,12 +406,14 @@ impl HeatmapModel {
                 figure: Some(value),
             }
             | CellState::Done { value }
+            | CellState::Beyond { value }
             | CellState::Even { value } => short_figure(value),
             CellState::Running { figure: None } => "…".to_owned(),
             CellState::Skipped | CellState::Note { .. } => "–".to_owned(),
-            CellState::Waiting | CellState::Failed { .. } | CellState::Invalid { .. } => {
-                String::new()
-            }
+            CellState::Waiting
+            | CellState::Open
+            | CellState::Failed { .. }
+            | CellState::Invalid { .. } => String::new(),
         }
     }
 
@@ -386,6 +423,8 @@ impl HeatmapModel {
         let in_unit = || format!("{text} {}", self.unit).trim_end().to_owned();
         match &cell.state {
             CellState::Waiting => "waiting".to_owned(),
+            CellState::Open => "not needed".to_owned(),
+            CellState::Beyond { .. } => format!("{}, over the limit", in_unit()),
             CellState::Running { figure: None } => "running".to_owned(),
             CellState::Running { .. } => format!("running, {} so far", in_unit()),
             CellState::Done { .. } => in_unit(),
@@ -399,7 +438,8 @@ impl HeatmapModel {
     /// "decode 32, prompt 8: 425.3 tokens/s, best"; also what a test clicks.
     pub fn name(&self, cell: &HeatCell, words: &dyn Words) -> String {
         let best = if cell.best { ", best" } else { "" };
-        self.copy_text(cell, words) + best
+        let steps = self.steps_text(cell.id).map(|text| format!(", {text}"));
+        self.copy_text(cell, words) + best + &steps.unwrap_or_default()
     }
 
     /// "decode 32, prompt 8: 425.3 tokens/s".

@@ -121,6 +121,11 @@ pub(super) fn cell(
                 ICON_WARNING.codepoint,
             );
         }
+        CellState::Open => outline(palette.hairline.gamma_multiply(0.6), 1.0),
+        CellState::Beyond { .. } => {
+            painter.rect_filled(rect, CORNER, palette.control_pressed);
+            figure(palette.text_tertiary);
+        }
         CellState::Even { .. } => {
             painter.rect_filled(rect, CORNER, palette.control_pressed);
             outline(palette.outline, 1.0);
@@ -130,6 +135,16 @@ pub(super) fn cell(
             outline(palette.hairline, 1.0);
             figure(palette.text_tertiary);
         }
+    }
+    if let [first, ..] = model.steps(cell.id) {
+        let colour = match &cell.state {
+            CellState::Done { value } => scale.map_or(palette.text_tertiary, |scale| {
+                colour_map::text_on(scale.colour(*value, palette.dark)).gamma_multiply(0.75)
+            }),
+            CellState::Running { .. } => palette.accent_text,
+            _ => palette.text_tertiary,
+        };
+        step(painter, rect, *first, colour);
     }
     if now.is_some() {
         // The lighter line within shows on every fill.
@@ -181,6 +196,22 @@ fn figure(
             colour,
         );
     }
+}
+
+/// Where on its path a search came to the cell first: small, in the corner, where there is room
+/// beside the figure.
+fn step(painter: &Painter, rect: Rect, number: u32, colour: Color32) {
+    const ROOM: f32 = 26.0;
+    if rect.width() < ROOM || rect.height() < ROOM {
+        return;
+    }
+    painter.text(
+        rect.left_top() + vec2(4.0, 2.0),
+        Align2::LEFT_TOP,
+        number,
+        font::figures(9.0),
+        colour,
+    );
 }
 
 fn word(painter: &Painter, rect: Rect, text: &str, palette: &Palette, tone: Tone, icon: &str) {

@@ -11,7 +11,7 @@ pub(super) struct KindWords {
 }
 
 /// In the order of the menu, under their headings.
-pub(super) const MENU: [(&str, &[RunKind]); 3] = [
+pub(super) const MENU: [(&str, &[RunKind]); 4] = [
     ("Quick answer", &[RunKind::Quick]),
     (
         "Checks",
@@ -28,6 +28,7 @@ pub(super) const MENU: [(&str, &[RunKind]); 3] = [
             RunKind::ControlSweep,
         ],
     ),
+    ("Search", &[RunKind::Tune]),
 ];
 
 pub(super) const fn words(kind: RunKind) -> KindWords {
@@ -56,6 +57,10 @@ pub(super) const fn words(kind: RunKind) -> KindWords {
         RunKind::FullSweep => (
             "Full sweep",
             "Servers, decode and prompt batch sizes, and requests in flight.",
+        ),
+        RunKind::Tune => (
+            "Tune",
+            "Near the best of a large sweep, from a quarter of its cells or fewer.",
         ),
         RunKind::CustomSweep => (
             "Custom sweep",

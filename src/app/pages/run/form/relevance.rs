@@ -12,6 +12,7 @@ pub(super) enum Section {
     Workload,
     Server,
     Sweep,
+    Goal,
     Quality,
     More,
 }
@@ -23,6 +24,7 @@ impl Section {
             Self::Workload => "Workload",
             Self::Server => "Server",
             Self::Sweep => "Sweep ranges",
+            Self::Goal => "Goal",
             Self::Quality => "Quality",
             Self::More => "More",
         }
@@ -39,6 +41,7 @@ pub(super) fn section(var: Var) -> Section {
         | Var::BindTimeout
         | Var::ReadyTimeout
         | Var::StartupDelay => Section::More,
+        Var::TtftLimit | Var::TuneBudget | Var::TuneShare => Section::Goal,
         _ => match var.spec().group {
             Group::Model => Section::Model,
             Group::Workload => Section::Workload,
@@ -147,26 +150,25 @@ impl Relevance<'_> {
             | Var::Balancer
             | Var::NginxBin
             | Var::StartupDelay => several,
+            Var::Repeats | Var::Finalists => sweep && kind != RunKind::Tune,
             Var::RequestsMultiplier | Var::Mode => sweep && kind != RunKind::RateSweep,
-            Var::RequestRate
-            | Var::Arrivals
-            | Var::MaxInFlight
-            | Var::TtftLimit
-            | Var::TpotLimit
-            | Var::Repeats
-            | Var::Finalists
+            Var::RequestRate | Var::Arrivals | Var::MaxInFlight | Var::TpotLimit => {
+                sweep && kind != RunKind::Tune
+            }
+            Var::TtftLimit
             | Var::ReferenceEvery
             | Var::DriftLimit
             | Var::ThermalGate
             | Var::ClockLimit
             | Var::CoolDownMax
             | Var::CellPause => sweep,
+            Var::TuneBudget | Var::TuneShare => kind == RunKind::Tune,
+            Var::Order => !kind.is_check() && kind != RunKind::Tune,
             Var::ContinueOnError
             | Var::WindowMinS
             | Var::WindowMinE2e
             | Var::WindowMinCompletions
             | Var::WindowMaxS
-            | Var::Order
             | Var::Seed => !kind.is_check(),
             _ => true,
         }
@@ -205,7 +207,7 @@ impl Relevance<'_> {
                 true
             }
             Var::PromptTokens => !settings.list(Var::PromptTokensList).is_empty(),
-            Var::Seed => settings.text(Var::Order) == Some("nested"),
+            Var::Seed if self.kind != RunKind::Tune => settings.text(Var::Order) == Some("nested"),
             Var::ClockLimit | Var::CoolDownMax => !settings.is_on(Var::ThermalGate),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),
             Var::RequestsMultiplier => {

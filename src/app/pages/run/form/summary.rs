@@ -2,14 +2,14 @@
 
 use super::words::counted;
 use crate::plan::commands::{server_starts, shell_line};
-use crate::plan::estimate::{Pace, estimate};
-use crate::plan::{Plan, RunKind, finalists};
+use crate::plan::estimate::{Estimate, Pace, estimate};
+use crate::plan::{Plan, RunKind, TuneRule, finalists};
 use crate::units::Secs;
 
 /// Texts of the bar under the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// `144`; `9 to 12` where the run adds some.
+    /// `144`; `9 to 12` where the run adds some, `up to 36` where it searches.
     pub cells: String,
     /// `12`
     pub server_starts: String,
@@ -32,6 +32,9 @@ impl Summary {
             0 => estimate.cells.to_string(),
             added => format!("{} to {}", estimate.cells, estimate.cells + added),
         };
+        if let Some(rule) = plan.tune {
+            return Self::of_search(rule, &estimate);
+        }
         let part = |seconds: f64, what: &str| format!("{} {what}", rounded(seconds));
         let details = format!(
             "{}, {} ({}). Estimated: {}, {}, {}{}. The first cells of a run correct the estimate.{}",
@@ -54,6 +57,25 @@ impl Summary {
             server_starts: estimate.server_starts.to_string(),
             time: rounded(estimate.total_s()),
             details,
+        }
+    }
+}
+
+impl Summary {
+    /// The grid is known, and how much of it may be measured; which cells, only the run tells.
+    fn of_search(rule: TuneRule, whole: &Estimate) -> Self {
+        let share = f64::from(rule.most_cells) / f64::from(whole.cells.max(1));
+        let by_cells_s = whole.total_s() * share.min(1.0);
+        let most_s = rule.budget_s.map_or(by_cells_s, |s| s.min(by_cells_s));
+        Self {
+            cells: format!("up to {}", rule.most_cells),
+            server_starts: format!("up to {}", rule.most_cells),
+            time: format!("up to {}", rounded(most_s)),
+            details: format!(
+                "{} Its leading cells are measured three times, each from a server start of its own. \
+                 The first cells of the run correct the estimate.",
+                rule.sentence()
+            ),
         }
     }
 }

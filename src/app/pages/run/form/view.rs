@@ -94,10 +94,11 @@ fn sections(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
     });
     fields_of(ui, form, Section::Workload, true, actions);
     let axes = Relevance::takes_axes(form.kind());
-    let lists = form
-        .fields
-        .iter()
-        .any(|field| field.shown && field.section == Section::Sweep);
+    let any = |form: &FormModel, section| {
+        let mut fields = form.fields.iter();
+        fields.any(|field| field.shown && field.section == section)
+    };
+    let lists = any(form, Section::Sweep);
     if axes || lists {
         group(ui, Section::Sweep.title(), true, |ui| {
             fields(ui, form, Section::Sweep, actions);
@@ -105,6 +106,9 @@ fn sections(ui: &mut Ui, form: &mut FormModel, actions: &mut Vec<FormAction>) {
                 axes_view::show(ui, form, actions);
             }
         });
+    }
+    if any(form, Section::Goal) {
+        fields_of(ui, form, Section::Goal, true, actions);
     }
     group(ui, Section::Server.title(), false, |ui| {
         attach_view::show(ui, form, actions);

@@ -62,6 +62,8 @@ pub(super) const fn label(var: Var) -> &'static str {
         Var::ThermalGate => "Thermal gate",
         Var::ClockLimit => "GPU clock limit",
         Var::CoolDownMax => "Longest cool-down",
+        Var::TuneBudget => "Time for all",
+        Var::TuneShare => "Most cells",
         Var::WarmupRequests => "Warm-up requests",
         Var::CellPause => "Pause between cells",
         Var::ContinueOnError => "Go on after a failed cell",

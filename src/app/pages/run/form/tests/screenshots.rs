@@ -66,6 +66,11 @@ fn form_pictures() {
     picture("full", || form(RunKind::FullSweep));
     let folded = ["Model", "Server"];
     picture_after("rate", || form(RunKind::RateSweep), &folded);
+    picture_after(
+        "tune",
+        || form(RunKind::Tune),
+        &["Model", "Workload", "Server"],
+    );
     picture("wrong", || {
         let mut form = form(RunKind::CustomSweep);
         type_into(&mut form, Var::MaxTokens, "many");
