@@ -94,7 +94,7 @@ impl Runner {
             known = self.await_ceiling() => known?,
         }
         result.servers = self.pool.proofs(&self.plan, cell);
-        let target = self.target(&cell)?;
+        let target = self.target(cell)?;
 
         let begun = Instant::now();
         let (prompt, length) = self.guarded(token, self.warm_up(cell, &target)).await?;

@@ -86,9 +86,12 @@ pub fn by_group(cells: impl IntoIterator<Item = (String, Control)>) -> Vec<(Stri
 pub fn lines(groups: &[(String, Vec<Tax>)]) -> Vec<String> {
     let several = groups.len() > 1;
     let of = |(name, taxes): &(String, Vec<Tax>)| -> Vec<String> {
-        let line = |tax: &Tax| match several {
-            true => format!("{name} {tax}"),
-            false => tax.to_string(),
+        let line = |tax: &Tax| {
+            if several {
+                format!("{name} {tax}")
+            } else {
+                tax.to_string()
+            }
         };
         taxes.iter().map(line).collect()
     };
