@@ -2,7 +2,7 @@
 
 use super::client::CellClient;
 use super::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
-use crate::units::{Ratio, Secs, grouped};
+use crate::units::{Ratio, Secs};
 
 /// Where each flag begins (measurement rules 2, 4, 7, 14 and 15).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,7 +71,7 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         empty_window(figures),
         cached(figures, context),
         client_limited(figures, &context.thresholds),
-        near_client_ceiling(context),
+        context.client.flag(context.thresholds.of_client_ceiling),
         slow_connects(figures, &context.thresholds),
         unbalanced(figures, &context.thresholds),
         short_window(figures, context),
@@ -219,27 +219,6 @@ fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
              machine is short of CPU: close other programs, or lower the concurrency",
             lag_s * 1e3,
             allowed_s * 1e3,
-        ),
-    })
-}
-
-fn near_client_ceiling(context: &Context) -> Option<Flag> {
-    let (ceiling, rate) = context.client.ceiling.zip(context.client.chunks_per_s)?;
-    let (share, limit) = (
-        context.client.share()?,
-        context.thresholds.of_client_ceiling,
-    );
-    (share > limit).then(|| Flag {
-        kind: FlagKind::NearClientCeiling,
-        detail: format!(
-            "{} chunks/s are {} of the {} that this program's load client took at {} streams before \
-             the run, above {}: latencies may be the client's own. Close other programs, lower the \
-             concurrency, or load the servers from another machine (MLX_ATTACH)",
-            grouped(rate, 0),
-            Ratio(share),
-            grouped(ceiling.chunks_per_s, 0),
-            ceiling.streams,
-            Ratio(limit),
         ),
     })
 }
