@@ -14,11 +14,7 @@ use mlx_throughput_lab::measure::steady::unsteady;
 use mlx_throughput_lab::measure::window::within;
 use mlx_throughput_lab::measure::{Asked, LoadOutcome, Window, summarise};
 
-mod support;
-
-use self::support::scattered;
-
-/// A cell of ten seconds: 64 requests in flight, 128 tokens each at 50 tokens/s.
+/// A cell of twenty seconds: 64 requests in flight, 128 tokens each at 50 tokens/s.
 const SLOTS: u32 = 64;
 const REQUESTS: u32 = 512;
 const TOKENS: u32 = 128;
@@ -26,6 +22,11 @@ const GAP_S: f64 = 0.02;
 /// Cells of a long run, each measured three times.
 const CELLS: u32 = 10_000;
 const REPEATS: u32 = 3;
+
+/// Between 0 and 1, other for each `n`.
+fn scattered(n: u32) -> f64 {
+    f64::from(n.wrapping_mul(2_654_435_761)) / f64::from(u32::MAX)
+}
 
 fn request(index: u32) -> RequestSample {
     let whole_s = f64::from(TOKENS) * GAP_S;

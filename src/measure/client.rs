@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::figures::Mode;
+use super::figures::{Flag, FlagKind, Mode};
 use super::outcome::LoadOutcome;
-use crate::units::grouped;
+use crate::units::{Ratio, grouped};
 
 /// What the client did against a server that has nothing to compute, shortly before the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,25 @@ impl CellClient {
         (ceiling > 0.0)
             .then(|| Some(self.chunks_per_s? / ceiling))
             .flatten()
+    }
+
+    /// What to say of a load above `limit`, a share of the ceiling.
+    pub fn flag(&self, limit: f64) -> Option<Flag> {
+        let (ceiling, rate) = self.ceiling.zip(self.chunks_per_s)?;
+        let share = self.share().filter(|share| *share > limit)?;
+        Some(Flag {
+            kind: FlagKind::NearClientCeiling,
+            detail: format!(
+                "{} chunks/s are {} of the {} that this program's load client took at {} streams \
+                 before the run, above {}: latencies may be the client's own. Close other programs, \
+                 lower the concurrency, or load the servers from another machine (MLX_ATTACH)",
+                grouped(rate, 0),
+                Ratio(share),
+                grouped(ceiling.chunks_per_s, 0),
+                ceiling.streams,
+                Ratio(limit),
+            ),
+        })
     }
 }
 
