@@ -40,7 +40,12 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                 text(ui, field, label, CONTROL_WIDTH, "", actions);
             }),
             Kind::Number { unit, .. } => beside(ui, field, actions, |ui, field, label, actions| {
-                let unit = if unit == "seconds" { "s" } else { unit };
+                let unit = match unit {
+                    "seconds" => "s",
+                    "milliseconds" => "ms",
+                    "minutes" => "min",
+                    other => other,
+                };
                 text(ui, field, label, CONTROL_WIDTH, unit, actions);
             }),
             Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } | Kind::Urls => {
