@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use mlx_throughput_lab::engine::load::answer::Answer;
-use mlx_throughput_lab::engine::load::prompts::{Bodies, PromptSource, PromptText, TokenScale};
+use mlx_throughput_lab::engine::load::prompts::{Bodies, PromptSource, PromptText};
 use mlx_throughput_lab::engine::load::sse::{SseItem, SseParser};
 use mlx_throughput_lab::measure::sample::RequestError;
 
@@ -76,15 +76,12 @@ fn main() {
         });
     }
 
-    let prompt = |tokens| PromptText {
-        text: "Write a short paragraph about why concurrency helps throughput.".to_owned(),
-        tokens,
-        scale: TokenScale::PROSE,
-        identical: false,
-    };
     group.throughput(Throughput::Elements(1));
-    for (name, tokens) in [("short prompt", None), ("4,096 tokens", Some(4096))] {
-        let bodies = Bodies::new(&PromptSource::new(), &prompt(tokens), 256, 0.3, true);
+    let short = "Write a short paragraph about why concurrency helps throughput.";
+    let long = " and one more word".repeat(1024);
+    for (name, text) in [("short prompt", short), ("4,096 words", long.as_str())] {
+        let prompt = PromptText::unique(text);
+        let bodies = Bodies::new(&PromptSource::new(), &prompt, 256, 0.3, true);
         group.bench_function(format!("a request's body, {name}"), |bencher| {
             bencher.iter(|| black_box(bodies.next()));
         });

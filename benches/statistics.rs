@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use mlx_throughput_lab::measure::best::{Measured, rank_measured};
+use mlx_throughput_lab::measure::flow::Limits;
 use mlx_throughput_lab::measure::interval::{Interval, Statistic, of_latency, of_throughput};
 use mlx_throughput_lab::measure::sample::{Chunk, RequestSample, Usage};
 use mlx_throughput_lab::measure::stats::percentiles;
@@ -79,6 +80,8 @@ fn main() {
         concurrency: SLOTS,
         max_tokens: TOKENS,
         instances: 1,
+        limits: Limits::default(),
+        batches: None,
     };
     let outcome = LoadOutcome {
         samples: samples.clone(),

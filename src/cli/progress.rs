@@ -103,19 +103,16 @@ impl Progress {
             } => {
                 self.left_s = *left_s;
                 self.finished(result);
-                match &self.bar {
-                    Some(bar) => {
-                        bar.set_length(u64::from(*total));
-                        bar.set_position(u64::from(*done));
-                    }
-                    None => {
-                        let purpose = self.purpose.map(|purpose| format!(" {purpose}"));
-                        say!(
-                            "{}{}",
-                            line(result, *done, *total, *elapsed_s, *left_s),
-                            purpose.unwrap_or_default()
-                        );
-                    }
+                if let Some(bar) = &self.bar {
+                    bar.set_length(u64::from(*total));
+                    bar.set_position(u64::from(*done));
+                } else {
+                    let purpose = self.purpose.map(|purpose| format!(" {purpose}"));
+                    say!(
+                        "{}{}",
+                        line(result, *done, *total, *elapsed_s, *left_s),
+                        purpose.unwrap_or_default()
+                    );
                 }
             }
             EngineEvent::RunFinished { .. } => {

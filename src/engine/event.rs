@@ -367,11 +367,12 @@ impl SearchNews {
         else {
             return None;
         };
-        let doubt = if *confirmed != Some(false) {
-            ""
-        } else {
-            " The best has fewer than 3 repeats: a larger budget or share (MLX_TUNE_BUDGET_MIN, \
-             MLX_TUNE_SHARE_PCT) would confirm it."
+        let doubt = match confirmed {
+            Some(false) => {
+                " The best has fewer than 3 repeats: a larger budget or share \
+                 (MLX_TUNE_BUDGET_MIN, MLX_TUNE_SHARE_PCT) would confirm it."
+            }
+            _ => "",
         };
         Some(format!(
             "{combinations} of {of_combinations} cells were measured, in {measured} measurements; {}.{doubt}",

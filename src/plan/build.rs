@@ -1,23 +1,26 @@
 //! From settings to a plan, or everything that stands in its way.
 
+mod quality;
+mod servers;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use strum::IntoEnumIterator;
 
 use super::axis::{Axis, AxisError, SweepAxis};
-use super::cell::Cell;
 use super::error::PlanError;
 use super::grid::{Grid, MAX_CELLS, Requests};
 use super::known_flags::{FlagError, KnownFlags};
 use super::server_args::{ArgError, ServerArgs};
 use super::{
-    Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
-    ServerOptions, ThermalRule, TuneRule, WindowRule, Workload, attached, dimensions, notices,
-    open_loop,
+    Attached, EffectiveSetting, ModelRef, Plan, RunKind, WindowRule, Workload, attached,
+    dimensions, notices, open_loop,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
+use quality::{finalists, order, reference, thermal, tune};
+use servers::servers;
 
 /// All that a plan is made from. Nothing is looked up: what the machine has is told here.
 #[derive(Debug, Clone)]
@@ -330,221 +333,6 @@ fn check_prompts_file(c: &mut Context) {
         c.notices
             .push("MLX_PROMPT is not used: MLX_PROMPTS_FILE gives the prompts.".to_owned());
     }
-}
-
-fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
-    // A search goes its own way.
-    if c.kind == RunKind::Tune {
-        return Order::Nested;
-    }
-    let seed = c.settings.int(Var::Seed);
-    if c.settings.text(Var::Order) == Some("nested") {
-        if c.chosen_now(Var::Seed) && seed.is_some() && !open_loop::is_asked(c) {
-            c.notices
-                .push("MLX_SEED is not used: MLX_ORDER=nested is the plan's order.".to_owned());
-        }
-        return Order::Nested;
-    }
-    let Some(seed) = seed.or(drawn_seed) else {
-        return Order::Nested;
-    };
-    c.computed.insert(Var::Seed, seed.to_string());
-    Order::Random { seed }
-}
-
-/// What a search keeps to.
-fn tune(c: &mut Context, cells: u32, drawn_seed: Option<u32>) -> Option<TuneRule> {
-    if c.kind != RunKind::Tune {
-        return None;
-    }
-    let seed = c.settings.int(Var::Seed).or(drawn_seed).unwrap_or(0);
-    c.computed.insert(Var::Seed, seed.to_string());
-    let ttft_limit_ms = c.settings.number(Var::TtftLimit);
-    if ttft_limit_ms.is_some() && !c.settings.is_on(Var::Stream) {
-        c.setting_error(
-            Var::TtftLimit,
-            "TTFT is known of streamed answers only; leave MLX_STREAM on",
-        );
-    }
-    Some(TuneRule {
-        most_cells: TuneRule::most_of(cells, c.number(Var::TuneShare) / 100.0),
-        of_cells: cells,
-        ttft_limit_ms,
-        budget_s: c.settings.number(Var::TuneBudget).map(|min| min * 60.0),
-        seed,
-    })
-}
-
-/// Only sweeps last so long that a machine can change meanwhile.
-fn reference(c: &Context) -> Option<ReferenceRule> {
-    // Two windows of random arrivals differ by more than a machine drifts.
-    let compares = is_sweep(c.kind) && !open_loop::is_asked(c);
-    compares.then(|| ReferenceRule {
-        every_s: c.number(Var::ReferenceEvery),
-        drift: c.number(Var::DriftLimit) / 100.0,
-    })
-}
-
-/// One cell, and the short windows of `quick`, have nothing to compare a clock with.
-fn thermal(c: &Context) -> Option<ThermalRule> {
-    let on = is_sweep(c.kind) && c.settings.is_on(Var::ThermalGate);
-    on.then(|| ThermalRule {
-        clock_limit: c.number(Var::ClockLimit) / 100.0,
-        cool_down_max_s: c.number(Var::CoolDownMax),
-        asked_for: c.settings.is_given(Var::ThermalGate),
-    })
-}
-
-/// Attached servers are not started anew; compatible mode does what the Python lab did; and in an open
-/// loop the most tokens per second are those of the highest rate.
-fn finalists(c: &Context, mode: Mode, cells: &[Cell]) -> u32 {
-    let open = cells.iter().any(|cell| cell.load.request_rate.is_some());
-    let apt = !matches!(c.kind, RunKind::ControlSweep | RunKind::Tune)
-        && is_sweep(c.kind)
-        && mode == Mode::Sustained
-        && c.attached.is_none()
-        && !open;
-    if apt { c.int(Var::Finalists) } else { 0 }
-}
-
-fn is_sweep(kind: RunKind) -> bool {
-    !kind.is_check() && kind != RunKind::Quick
-}
-
-fn port(c: &Context, var: Var) -> u16 {
-    // The table's range ends where ports end.
-    u16::try_from(c.int(var)).unwrap_or(u16::MAX)
-}
-
-fn servers(c: &mut Context, args: &ServerArgs, largest: u32, nginx_found: bool) -> ServerOptions {
-    let host = c
-        .settings
-        .text(Var::ServerHost)
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    let starts = c.attached.is_none();
-    if starts
-        && (host.is_empty()
-            || host.starts_with('-')
-            || host.contains(|ch: char| ch.is_whitespace()))
-    {
-        c.setting_error(Var::ServerHost, "this is no address to bind to");
-    }
-    let balancer = balancer(c, largest, nginx_found);
-    let (base_port, nginx_port) = (port(c, Var::ServerBasePort), port(c, Var::NginxPort));
-    let last = u32::from(base_port) + largest - 1;
-    if starts && last > u32::from(u16::MAX) {
-        c.setting_error(
-            Var::ServerBasePort,
-            &format!("{largest} servers need ports up to {last}, and 65535 is the last"),
-        );
-    } else if balancer == Balancer::Nginx
-        && (u32::from(base_port)..=last).contains(&u32::from(nginx_port))
-    {
-        c.errors.push(PlanError::PortsOverlap {
-            instances: largest,
-            base: base_port,
-            balancer,
-            port: nginx_port,
-        });
-    }
-    let fixed_port = c
-        .settings
-        .int(Var::ServerPort)
-        .and_then(|p| u16::try_from(p).ok())
-        .filter(|&p| p != 0 && largest == 1 && c.kind != RunKind::RoundRobin);
-    if starts && largest > 1 && c.chosen_now(Var::ServerPort) {
-        c.notices.push(
-            "MLX_SERVER_PORT is not used: several servers take ports from MLX_SERVER_BASE_PORT on."
-                .to_owned(),
-        );
-    }
-    ServerOptions {
-        port: fixed_port,
-        base_port,
-        nginx_port,
-        balancer,
-        args: if starts {
-            with_cache_bound(c, args)
-        } else {
-            Vec::new()
-        },
-        backlog: c.settings.int(Var::ServerBacklog),
-        ready_timeout_s: c.number(Var::ReadyTimeout),
-        bind_timeout_s: c.number(Var::BindTimeout),
-        startup_delay_s: Some(c.number(Var::StartupDelay)).filter(|&s| s > 0.0),
-        watchdog_s: c.number(Var::Watchdog),
-        env: c.settings.server_environment.clone(),
-        attached: c.attached.clone(),
-        host,
-    }
-}
-
-/// Kinds that are about several servers go through nginx even with one, so that a growing number
-/// of instances is compared through the same proxy.
-fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
-    if c.attached.is_some() {
-        c.computed
-            .insert(Var::Balancer, Balancer::Direct.to_string());
-        return Balancer::Direct;
-    }
-    let several = match c.kind {
-        RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
-        // Control cells say themselves how they are reached.
-        RunKind::Single | RunKind::Concurrent | RunKind::ControlSweep => false,
-        RunKind::ConcurrencySweep
-        | RunKind::CustomSweep
-        | RunKind::Quick
-        | RunKind::RateSweep
-        | RunKind::Tune => largest > 1,
-    };
-    let balancer = match c.settings.text(Var::Balancer) {
-        Some(chosen) if several && chosen == "nginx" => {
-            if !nginx_found {
-                c.errors.push(PlanError::NoNginx);
-            }
-            Balancer::Nginx
-        }
-        None if several && nginx_found => Balancer::Nginx,
-        None if several => {
-            c.notices.push(
-                "nginx was not found: requests go to the servers directly (balancer=direct)."
-                    .to_owned(),
-            );
-            Balancer::Direct
-        }
-        _ => Balancer::Direct,
-    };
-    c.computed.insert(Var::Balancer, balancer.to_string());
-    balancer
-}
-
-/// Measurement rule 2: no cache in the figure, unless the user or an axis says how much of one.
-/// Unique prompts still share the opening of the chat template, which is 5 % of a short prompt, so
-/// nothing is kept. Where identical prompts were asked for, a bounded number is.
-fn with_cache_bound(c: &Context, args: &ServerArgs) -> Vec<String> {
-    let identical = c.settings.is_on(Var::IdenticalPrompts);
-    let bounds = [
-        ("--prompt-cache-size", if identical { "10" } else { "0" }),
-        ("--prompt-cache-bytes", "1GB"),
-    ];
-    let swept = |flag: &str| {
-        c.axes
-            .iter()
-            .any(|a| matches!(&a.axis, Axis::Flag(f) if c.flags.resolve(f).is_ok_and(|k| k.name() == flag)))
-    };
-    let users = bounds.iter().any(|(flag, _)| args.has(flag) || swept(flag));
-    let mut tokens = Vec::new();
-    if !users {
-        for (flag, value) in bounds {
-            if c.flags.has(flag) {
-                tokens.extend([flag.to_owned(), value.to_owned()]);
-            }
-        }
-    }
-    tokens.extend(args.tokens());
-    tokens
 }
 
 fn cells(c: &mut Context, grid: &Grid) -> Vec<super::Cell> {

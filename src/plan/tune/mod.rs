@@ -49,7 +49,7 @@ impl TuneRule {
     /// Of a grid of so many combinations, `share` of them (0 to 1) at most, but a handful.
     pub fn most_of(combinations: u32, share: f64) -> u32 {
         let part = (f64::from(combinations) * share).floor() as u32;
-        part.max(FEWEST_CELLS).min(MOST_CELLS)
+        part.clamp(FEWEST_CELLS, MOST_CELLS)
     }
 
     /// "At most 36 of 144 cells are measured, within 30 min; the best has a TTFT p95 under 500 ms."

@@ -360,24 +360,17 @@ impl Search {
                 normal_cdf((limit - latency.mean) / sd)
             });
             let works = self.works(known, at) * within;
-            let (gain, purpose) = match best {
-                Some(best) => {
-                    let gain = expected_improvement(belief, best) * works;
-                    let likely = belief.mean > best;
-                    (
-                        gain,
-                        if likely {
-                            Purpose::Improving
-                        } else {
-                            Purpose::Exploring
-                        },
-                    )
-                }
+            let (gain, purpose) = if let Some(best) = best {
+                let purpose = if belief.mean > best {
+                    Purpose::Improving
+                } else {
+                    Purpose::Exploring
+                };
+                (expected_improvement(belief, best) * works, purpose)
+            } else {
                 // Nothing meets the limit yet: what may, and is fast.
-                None => {
-                    let floor = top.min(belief.mean) - BAD;
-                    (works * (belief.mean - floor).max(WORTH), Purpose::Exploring)
-                }
+                let floor = top.min(belief.mean) - BAD;
+                (works * (belief.mean - floor).max(WORTH), Purpose::Exploring)
             };
             let least = if best.is_some() { WORTH } else { HARDLY };
             if gain < least {

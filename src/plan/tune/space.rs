@@ -221,12 +221,12 @@ fn twins(features: &Features, count: usize) -> Vec<Vec<usize>> {
 
 /// Of each swept flag, its value in each combination.
 fn flag_values(combinations: &[(ServerPoint, LoadPoint)]) -> Vec<Vec<&str>> {
-    let flags = combinations
-        .first()
-        .map_or(0, |(point, _)| point.flags.len());
     fn value(point: &ServerPoint, flag: usize) -> &str {
         point.flags.get(flag).map_or("", |f| f.value.as_str())
     }
+    let flags = combinations
+        .first()
+        .map_or(0, |(point, _)| point.flags.len());
     (0..flags)
         .map(|flag| {
             let texts = combinations.iter();

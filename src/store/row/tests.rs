@@ -5,6 +5,8 @@ use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
 use crate::engine::event::CellResult;
 use crate::measure::client::{CellClient, ClientCeiling};
+use crate::measure::figures::{Figures, Intervals};
+use crate::measure::interval::Interval;
 use crate::measure::ttft_split::TtftSplit;
 use crate::monitor::energy::Energy;
 use crate::monitor::thermal::{CellThermal, UnderLoad};

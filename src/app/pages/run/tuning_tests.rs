@@ -153,11 +153,10 @@ fn the_path_of_a_search_stands_on_its_heatmap() {
         let board = window.state().state.board();
         let first = board.label(path[0]);
         let cell = format!("{first}: ");
-        let cell = window.get_by(|node| {
+        window.get_by(|node| {
             let label = node.label().unwrap_or_default();
             label.starts_with(&cell) && label.ends_with(", step 1")
         });
-        drop(cell);
         let all = |part: &'static str| window.query_all_by_label_contains(part).count();
         assert!(all("over the limit") >= 1);
         // Eighty cells, of which ten were begun.

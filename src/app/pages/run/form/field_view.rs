@@ -44,6 +44,7 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                     "seconds" => "s",
                     "milliseconds" => "ms",
                     "requests per second" => "req/s",
+                    "minutes" => "min",
                     other => other,
                 };
                 text(ui, field, label, CONTROL_WIDTH, unit, actions);

@@ -70,7 +70,7 @@ impl Summary {
         Self {
             cells: format!("up to {}", rule.most_cells),
             server_starts: format!("up to {}", rule.most_cells),
-            time: format!("up to {}", rounded(most_s)),
+            time: rounded(most_s),
             details: format!(
                 "{} Its leading cells are measured three times, each from a server start of its own. \
                  The first cells of the run correct the estimate.",
