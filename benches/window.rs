@@ -113,6 +113,8 @@ fn figures(cell: &Cell) -> Figures {
             throughput_tps: Interval::new(throughput_tps * 0.98, throughput_tps * 1.02),
             ..Intervals::default()
         },
+        ttft_split: None,
+        flow: None,
     }
 }
 

@@ -29,6 +29,7 @@ pub mod models;
 pub mod monitor;
 pub mod plan;
 pub mod platform;
+pub mod prompts;
 pub mod python;
 pub mod report;
 pub mod scatter;

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::compare::CompareDone;
 use super::dialogs::Dialogs;
 use super::pages::results::cell_table::{Ordered, Ordering};
-use super::pages::run::form::{AttachQuery, AttachedModels, ResolvedModel};
+use super::pages::run::form::{
+    AttachQuery, AttachedModels, FoundPrompts, PromptsQuery, ResolvedModel,
+};
 use super::reading::{Read, Wanted};
 use super::{export, live_logs};
 use crate::board::Board;
@@ -28,7 +30,7 @@ use crate::plan::{KnownFlags, Plan, SweepAxis};
 use crate::platform::dirs;
 use crate::platform::keep_awake::KeepAwake;
 use crate::python::{self, Interpreter, managed};
-use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model};
+use crate::session::{NoMlx, Report, Session, SessionError, attach, cells, model, prompts};
 use crate::settings::{Settings, Var};
 use crate::store;
 use crate::store::examples;
@@ -66,6 +68,7 @@ pub enum Done {
     Resolved(ResolvedModel),
     Memory(Option<Judgement>),
     Attached(AttachedModels),
+    Prompts(FoundPrompts),
     /// The runs of the results folder, and why it may hold none.
     Runs(Vec<RunSummary>, Option<String>),
     /// The runs that came with the app.
@@ -124,6 +127,8 @@ pub struct Backend {
     tell: Sender<Done>,
     done: Receiver<Done>,
     wake: engine::emitter::Wake,
+    /// Shared with all work that is going on.
+    at_work: Arc<()>,
     pub dialogs: Dialogs,
     /// Where deleted runs go.
     pub trash: Arc<dyn Trash>,
@@ -136,6 +141,7 @@ pub struct Backend {
 pub(super) struct ToWindow {
     tell: Sender<Done>,
     wake: engine::emitter::Wake,
+    _at_work: Arc<()>,
 }
 
 impl ToWindow {
@@ -174,6 +180,7 @@ impl Backend {
             tell,
             done,
             wake,
+            at_work: Arc::default(),
             dialogs: Dialogs::default(),
             trash: Arc::new(SystemTrash),
             #[cfg(test)]
@@ -201,7 +208,14 @@ impl Backend {
         ToWindow {
             tell: self.tell.clone(),
             wake: Arc::clone(&self.wake),
+            _at_work: Arc::clone(&self.at_work),
         }
+    }
+
+    /// Nothing that was started will tell the window of anything more.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.at_work) == 1
     }
 
     fn report(&self) -> Arc<dyn Report> {
@@ -318,8 +332,13 @@ impl Backend {
                 .ok()
                 .and_then(crate::models::Resolved::notice)
                 .unwrap_or_default();
+            let context = resolved
+                .as_ref()
+                .ok()
+                .and_then(|resolved| model::context(&resolved.model));
             Done::Resolved(ResolvedModel {
                 text,
+                context,
                 outcome: resolved
                     .map(|resolved| resolved.model)
                     .map_err(|error| error.to_string()),
@@ -340,6 +359,13 @@ impl Backend {
             }));
         });
         asking.abort_handle()
+    }
+
+    pub fn look_at_prompts(&self, query: PromptsQuery) {
+        self.spawn_blocking(move || {
+            let outcome = prompts::look(&query.path, query.model.as_deref());
+            Done::Prompts(FoundPrompts { query, outcome })
+        });
     }
 
     pub fn judge_memory(&self, plan: Plan) {

@@ -87,6 +87,21 @@ impl Backend {
         });
     }
 
+    /// A native dialog for a file of prompts; must be called on the UI thread.
+    pub fn pick_prompts(&self) {
+        let picking = self
+            .dialogs
+            .titled("Choose a prompt file")
+            .add_filter("Prompts", &["jsonl", "json", "txt"])
+            .pick_file();
+        let window = self.to_window();
+        self.runtime.spawn(async move {
+            if let Some(file) = picking.await {
+                window.say(Done::PickedFile(Var::PromptsFile, file.path().to_owned()));
+            }
+        });
+    }
+
     /// A native dialog for a program that a setting names; must be called on the UI thread.
     pub fn pick_file(&self, var: Var, title: &str) {
         let picking = self.dialogs.titled(title).pick_file();

@@ -12,6 +12,7 @@ use super::theme::{self, space};
 pub enum Use {
     Results,
     Model,
+    Prompts,
     /// It cannot; in words, with what can.
     Nothing(String),
 }
@@ -40,8 +41,10 @@ pub fn judge(path: &Path) -> Use {
         Some("safetensors" | "gguf") => Use::Nothing(format!(
             "{name} is a part of a model: drop the folder that it is in."
         )),
+        // What is in it is read later, and told at its field.
+        Some("jsonl" | "json") => Use::Prompts,
         _ => Use::Nothing(format!(
-            "{name} is neither a results CSV nor a model folder."
+            "{name} is neither a results CSV, nor a model folder, nor a .jsonl of prompts."
         )),
     }
 }
@@ -52,6 +55,8 @@ pub struct Dropped {
     pub results: Vec<PathBuf>,
     /// The first; a run has one model.
     pub model: Option<PathBuf>,
+    /// The first; a run has one prompt file.
+    pub prompts: Option<PathBuf>,
     pub refused: Vec<String>,
 }
 
@@ -66,6 +71,13 @@ impl Dropped {
                     "{} was not taken: a run has one model.",
                     path.display()
                 )),
+                Use::Prompts if dropped.prompts.is_none() => {
+                    dropped.prompts = Some(path.to_owned());
+                }
+                Use::Prompts => dropped.refused.push(format!(
+                    "{} was not taken: a run has one prompt file.",
+                    path.display()
+                )),
                 Use::Nothing(why) => dropped.refused.push(why),
             }
         }
@@ -76,17 +88,21 @@ impl Dropped {
     fn told(&self) -> (String, bool, String) {
         let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
         let rest = self.refused.first().cloned().unwrap_or_default();
-        match (&self.results[..], &self.model) {
-            ([], None) => ("This cannot be opened".to_owned(), true, rest),
-            ([], Some(model)) => (format!("Use {} for the next run", name(model)), false, rest),
-            ([one], None) => (format!("Open {}", name(one)), false, rest),
-            (many, None) => (format!("Open {} results files", many.len()), false, rest),
-            (_, Some(model)) => (
-                format!("Open the results, and use {} for the next run", name(model)),
-                false,
-                rest,
-            ),
-        }
+        let used: Vec<String> = self
+            .model
+            .iter()
+            .chain(&self.prompts)
+            .map(|p| name(p))
+            .collect();
+        let used = used.join(" and ");
+        let heading = match (&self.results[..], used.as_str()) {
+            ([], "") => return ("This cannot be opened".to_owned(), true, rest),
+            ([], used) => format!("Use {used} for the next run"),
+            ([one], "") => format!("Open {}", name(one)),
+            (many, "") => format!("Open {} results files", many.len()),
+            (_, used) => format!("Open the results, and use {used} for the next run"),
+        };
+        (heading, false, rest)
     }
 }
 
@@ -185,6 +201,8 @@ mod tests {
             "a.machine.csv",
             "w.safetensors",
             "x.txt",
+            "p.jsonl",
+            "sharegpt.json",
         ] {
             fs::write(at(name), "").expect("a file");
         }
@@ -196,6 +214,8 @@ mod tests {
         assert_eq!(judge(&at("b.CSV")), Use::Results);
         assert_eq!(judge(&at("a.json")), Use::Results);
         assert_eq!(judge(&at("model")), Use::Model);
+        assert_eq!(judge(&at("p.jsonl")), Use::Prompts);
+        assert_eq!(judge(&at("sharegpt.json")), Use::Prompts);
         for (name, word) in [
             ("a.machine.csv", "belongs to a run"),
             ("w.safetensors", "the folder that it is in"),
@@ -218,5 +238,15 @@ mod tests {
         let (heading, refused, rest) = dropped.told();
         assert_eq!((heading.as_str(), refused), ("Open 2 results files", false));
         assert!(rest.starts_with("x.txt"), "{rest}");
+
+        let paths = ["p.jsonl", "q.jsonl"].map(PathBuf::from);
+        let dropped = Dropped::of(paths.iter().map(PathBuf::as_path));
+        assert_eq!(dropped.prompts.as_ref(), Some(&paths[0]));
+        let (heading, refused, rest) = dropped.told();
+        assert_eq!(
+            (heading.as_str(), refused),
+            ("Use p.jsonl for the next run", false)
+        );
+        assert!(rest.starts_with("q.jsonl was not taken"), "{rest}");
     }
 }

@@ -41,6 +41,7 @@ fn formatter(layer: Layer) -> fn(f64) -> String {
     match layer {
         Layer::Throughput | Layer::PerUser => |figure| Layer::Throughput.precise(figure),
         Layer::TtftP50 | Layer::TtftP95 | Layer::E2eP50 => |figure| Layer::TtftP50.precise(figure),
+        Layer::Goodput => |figure| Layer::Goodput.precise(figure),
         Layer::TpotP50 => |figure| Layer::TpotP50.precise(figure),
         Layer::Errors => |figure| Layer::Errors.precise(figure),
         Layer::Energy => |figure| Layer::Energy.precise(figure),

@@ -21,7 +21,7 @@ use super::pages::compare::ComparePage;
 use super::pages::environment::{self, EnvironmentPage};
 use super::pages::models::ModelsPage;
 use super::pages::results::{self, ResultsPage};
-use super::pages::run::form::{AttachQuery, Facts, FormModel, Presets};
+use super::pages::run::form::{AttachQuery, Facts, FormModel, Presets, PromptsQuery};
 use super::pages::run::{self, RunView};
 use super::shell::{self, Shell};
 use super::theme::{self, palette, space};
@@ -79,6 +79,7 @@ pub struct Lab {
     pub(super) asked_model: Option<String>,
     /// Whom the form wanted to be asked for models, and what ends the asking.
     pub(super) asked_attached: Option<(AttachQuery, AbortHandle)>,
+    pub(super) asked_prompts: Option<PromptsQuery>,
     pub(super) exports: Exports,
     /// What is around the pages.
     pub(super) shell: Shell,
@@ -154,6 +155,7 @@ impl Lab {
             closing: false,
             asked_model: None,
             asked_attached: None,
+            asked_prompts: None,
             exports: Exports::default(),
             shell,
         };

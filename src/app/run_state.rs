@@ -83,6 +83,8 @@ pub struct RunState {
     started_at: Option<Timestamp>,
     /// All cells with their states and rows.
     board: Board,
+    /// What the rates that were measured tell, in a sentence.
+    saturation: Option<String>,
     /// By position in the plan.
     results: HashMap<usize, Arc<CellResult>>,
     /// Positions by [`Cell::index`].
@@ -142,6 +144,7 @@ impl RunState {
             Some(row) => (CellState::of_row(&row), Some(row)),
             None => (CellState::open(plan), None),
         });
+        state.saturation = state.board.saturation_text();
         state
     }
 
@@ -321,6 +324,7 @@ impl RunState {
         let state = CellState::of_row(&row);
         self.tell_of(result, state, now);
         self.board.set(position, state, Some(row));
+        self.saturation = self.board.saturation_text();
         self.hold(position, result);
         let times = &result.times;
         let took_s =

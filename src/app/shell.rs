@@ -368,6 +368,18 @@ impl Lab {
                 self.shell.toasts.done(text);
             }
         }
+        if let Some(prompts) = dropped.prompts {
+            self.set_prompts(&prompts);
+            let name = prompts
+                .file_name()
+                .unwrap_or_default()
+                .display()
+                .to_string();
+            self.page = Page::Run;
+            self.shell
+                .toasts
+                .done(format!("{name} gives the prompts of the next run"));
+        }
         let count = dropped.results.len();
         for path in &dropped.results {
             self.shell.remember(path);

@@ -8,7 +8,7 @@ use super::command::AppCommand;
 use super::lab::{Lab, Page};
 use super::pages::environment::EnvironmentAction;
 use super::pages::results::ResultsAction;
-use super::pages::run::form::FormAction;
+use super::pages::run::form::{FormAction, FoundPrompts};
 use super::reading::Read;
 use super::run_state::LogSource;
 use crate::engine::command::EngineCommand;
@@ -87,6 +87,7 @@ impl Lab {
         match action {
             FormAction::Start => self.start(),
             FormAction::PickModelFolder => self.backend.pick_model(),
+            FormAction::PickPrompts => self.backend.pick_prompts(),
             _ => {}
         }
         self.follow_form();
@@ -111,11 +112,40 @@ impl Lab {
             self.asked_attached =
                 query.map(|query| (query.clone(), self.backend.ask_attached(query)));
         }
+        let query = self.form.prompts_query();
+        if self.asked_prompts.as_ref() != query {
+            self.asked_prompts = query.cloned();
+            if let Some(query) = self.asked_prompts.clone() {
+                self.backend.look_at_prompts(query);
+            }
+        }
         if self.form.memory().is_none()
             && let Some(plan) = self.form.plan()
         {
             self.backend.judge_memory(plan.clone());
         }
+    }
+
+    fn found_prompts(&mut self, found: FoundPrompts) {
+        self.form.set_prompts(found);
+        self.follow_form();
+    }
+
+    fn picked_file(&mut self, var: Var, path: &std::path::Path) {
+        if var == Var::PromptsFile {
+            self.set_prompts(path);
+        } else {
+            self.form.set(var, &path.to_string_lossy());
+            self.look();
+        }
+    }
+
+    /// The next run asks the prompts of this file.
+    pub(super) fn set_prompts(&mut self, path: &std::path::Path) {
+        self.form.set(Var::PromptsFile, &path.to_string_lossy());
+        // It may be another one by now, of the same name.
+        self.asked_prompts = None;
+        self.follow_form();
     }
 
     pub(super) fn set_busy(&mut self) {
@@ -281,6 +311,7 @@ impl Lab {
                 self.form.set_attached_models(models);
                 self.follow_form();
             }
+            Done::Prompts(found) => self.found_prompts(found),
             Done::Memory(memory) => self.form.set_memory(memory),
             Done::Runs(runs, problem) => {
                 self.compare.set_library(&runs);
@@ -306,10 +337,7 @@ impl Lab {
                 }
             }
             Done::Read(read) => self.take_read(*read),
-            Done::PickedFile(var, path) => {
-                self.form.set(var, &path.to_string_lossy());
-                self.look();
-            }
+            Done::PickedFile(var, path) => self.picked_file(var, &path),
             Done::PickedModel(path) if self.page == Page::Models => self.open(&path),
             Done::PickedModel(path) => self.set_model(&path),
             Done::PickedResults(path) => {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::plan::{Axis, Cell};
+use crate::plan::{Axis, Cell, Delivery};
+use crate::settings::Rate;
 use crate::store::row::CellRow;
 
 /// What cells of a run may differ in.
@@ -23,6 +24,8 @@ impl fmt::Display for Dimension {
             Self::Axis(Axis::Concurrency) => "Concurrency",
             Self::Axis(Axis::MaxTokens) => "Max tokens",
             Self::Axis(Axis::PromptTokens) => "Prompt tokens",
+            Self::Axis(Axis::RequestRate) => "Request rate",
+            Self::Axis(Axis::Delivery) => "Delivery",
             Self::Axis(Axis::Flag(flag)) => flag,
             Self::Repeat => "Repeat",
         })
@@ -43,6 +46,7 @@ impl Dimension {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Coordinate {
     Number(u64),
+    Rate(Rate),
     Text(String),
     /// Nothing was asked for: the server's own default, or a prompt as it is.
     Default,
@@ -52,6 +56,7 @@ impl fmt::Display for Coordinate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
+            Self::Rate(rate) => rate.fmt(f),
             Self::Text(text) => text.fmt(f),
             Self::Default => "default".fmt(f),
         }
@@ -78,32 +83,45 @@ impl From<Option<u32>> for Coordinate {
 pub(super) fn of_cell(cell: &Cell) -> impl Iterator<Item = (Axis, Coordinate)> {
     let (point, load) = (&cell.point, &cell.load);
     let flags = point.flags.iter();
-    built_in([
+    let counts = [
         Some(point.instances),
         point.decode_concurrency,
         point.prompt_concurrency,
-        Some(load.concurrency),
+        // Where requests come at a rate, it is but a cap.
+        Some(load.concurrency).filter(|_| load.request_rate.is_none()),
         Some(load.max_tokens),
         load.prompt_tokens,
-    ])
-    .chain(flags.map(|f| (Axis::Flag(f.flag.clone()), Coordinate::of_flag(&f.value))))
+    ];
+    built_in(counts, load.request_rate, load.delivery)
+        .chain(flags.map(|f| (Axis::Flag(f.flag.clone()), Coordinate::of_flag(&f.value))))
 }
 
 /// Another lab's row has 0 where its format has no such column.
 pub(super) fn of_row(row: &CellRow) -> impl Iterator<Item = (Axis, Coordinate)> {
     let known = |value: u32| Some(value).filter(|&value| value > 0);
     let flags = row.axes().into_iter();
-    built_in([
+    let counts = [
         known(row.instances),
         row.decode_concurrency,
         row.prompt_concurrency,
-        known(row.concurrency),
+        known(row.concurrency).filter(|_| row.request_rate_rps.is_none()),
         row.max_tokens,
         row.asked_prompt_tokens,
-    ])
-    .chain(flags.map(|f| (Axis::Flag(f.flag), Coordinate::of_flag(&f.value))))
+    ];
+    built_in(counts, row.request_rate_rps, row.delivery)
+        .chain(flags.map(|f| (Axis::Flag(f.flag), Coordinate::of_flag(&f.value))))
 }
 
-fn built_in(values: [Option<u32>; 6]) -> impl Iterator<Item = (Axis, Coordinate)> {
-    Axis::BUILT_IN.into_iter().zip(values.map(Coordinate::from))
+/// The counts stand in the order of [`Axis::BUILT_IN`], whose last two are the rate and the delivery.
+fn built_in(
+    counts: [Option<u32>; 6],
+    rate: Option<Rate>,
+    delivery: Option<Delivery>,
+) -> impl Iterator<Item = (Axis, Coordinate)> {
+    let rate = rate.map_or(Coordinate::Default, Coordinate::Rate);
+    let delivery = delivery.map(|delivery| Coordinate::Text(delivery.to_string()));
+    let delivery = delivery.unwrap_or(Coordinate::Default);
+    let values = counts.map(Coordinate::from).into_iter();
+    let values = values.chain([rate, delivery]);
+    Axis::BUILT_IN.into_iter().zip(values)
 }

@@ -36,7 +36,12 @@ impl Layer {
             Self::TtftP50 => of(row.ttft_p50_low_s, row.ttft_p50_high_s),
             Self::TpotP50 => of(row.tpot_p50_low_s, row.tpot_p50_high_s)?.scaled(1e3),
             Self::E2eP50 => of(row.e2e_p50_low_s, row.e2e_p50_high_s),
-            Self::TtftP95 | Self::Errors | Self::Energy | Self::GpuBusy | Self::PeakMemory => None,
+            Self::TtftP95
+            | Self::Goodput
+            | Self::Errors
+            | Self::Energy
+            | Self::GpuBusy
+            | Self::PeakMemory => None,
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Layer {
     TtftP95,
     TpotP50,
     E2eP50,
+    /// Requests within the limits of TTFT and TPOT, where there are any.
+    Goodput,
     Errors,
     /// Of the whole machine or a part of it: the row names which.
     Energy,
@@ -30,6 +32,7 @@ impl Layer {
             Self::TtftP95 => "TTFT p95",
             Self::TpotP50 => "TPOT p50",
             Self::E2eP50 => "E2E p50",
+            Self::Goodput => "Goodput",
             Self::Errors => "Errors",
             Self::Energy => "Energy",
             Self::GpuBusy => "GPU",
@@ -42,6 +45,7 @@ impl Layer {
             Self::Throughput | Self::PerUser => "tokens/s",
             Self::TtftP50 | Self::TtftP95 | Self::E2eP50 => "s",
             Self::TpotP50 => "ms",
+            Self::Goodput => "requests/s",
             Self::Errors => "requests",
             Self::Energy => "J/token",
             Self::GpuBusy => "%",
@@ -58,6 +62,9 @@ impl Layer {
             Self::TtftP95 => "Time to the first token: 95 % of the requests were faster",
             Self::TpotP50 => "Time per output token after the first: half were faster",
             Self::E2eP50 => "A whole request: half were faster",
+            Self::Goodput => {
+                "Requests per second that were answered within the limits of TTFT and TPOT"
+            }
             Self::Errors => "Requests that failed",
             Self::Energy => "Energy for each completion token, by the meter that the cell names",
             Self::GpuBusy => "Share of the time that the GPU was busy",
@@ -67,7 +74,10 @@ impl Layer {
 
     /// Whether more is better; a busy GPU counts as good.
     pub const fn better_is_higher(self) -> bool {
-        matches!(self, Self::Throughput | Self::PerUser | Self::GpuBusy)
+        matches!(
+            self,
+            Self::Throughput | Self::PerUser | Self::Goodput | Self::GpuBusy
+        )
     }
 
     /// The row's figure in this layer's unit; `None` where it was not measured.
@@ -85,6 +95,7 @@ impl Layer {
             Self::TtftP95 => row.ttft_p95_s,
             Self::TpotP50 => row.tpot_p50_s.map(|s| s * 1e3),
             Self::E2eP50 => row.e2e_p50_s,
+            Self::Goodput => row.goodput_rps,
             Self::Errors => {
                 (row.status != Some(CellStatus::Skipped)).then(|| f64::from(row.errors))
             }
@@ -103,7 +114,7 @@ impl Layer {
         match self {
             Self::Throughput | Self::PerUser => 1,
             Self::TtftP50 | Self::TtftP95 | Self::Energy => 3,
-            Self::TpotP50 | Self::E2eP50 | Self::PeakMemory => 2,
+            Self::TpotP50 | Self::E2eP50 | Self::Goodput | Self::PeakMemory => 2,
             Self::Errors | Self::GpuBusy => 0,
         }
     }

@@ -17,6 +17,7 @@ mod grid;
 mod layer;
 mod lines;
 mod pareto;
+mod rates;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -385,7 +386,8 @@ impl Board {
     /// started with. Where fewer than two vary, one that does not fills the place. `None` for an
     /// empty board.
     pub fn default_axes(&self) -> Option<(Dimension, Dimension)> {
-        const ACROSS: [Axis; 6] = [
+        const ACROSS: [Axis; 7] = [
+            Axis::RequestRate,
             Axis::Concurrency,
             Axis::DecodeConcurrency,
             Axis::PromptConcurrency,
@@ -393,13 +395,14 @@ impl Board {
             Axis::MaxTokens,
             Axis::Instances,
         ];
-        const DOWN: [Axis; 6] = [
+        const DOWN: [Axis; 7] = [
             Axis::DecodeConcurrency,
             Axis::PromptConcurrency,
             Axis::MaxTokens,
             Axis::PromptTokens,
             Axis::Instances,
             Axis::Concurrency,
+            Axis::RequestRate,
         ];
         let of_flags = || {
             self.dimensions

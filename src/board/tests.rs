@@ -22,6 +22,8 @@ fn cell(index: u32, instances: u32, decode: u32, concurrency: u32, repeat: u32) 
             requests: None,
             max_tokens: 64,
             prompt_tokens: None,
+            request_rate: None,
+            delivery: None,
         },
         repeat,
     }

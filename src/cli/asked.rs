@@ -27,6 +27,9 @@ pub struct Asked {
     /// More arguments for the server, separated by commas (`MLX_SERVER_ARGS`)
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub server_args: Option<String>,
+    /// Ask the prompts of this file: JSON lines, `ShareGPT`, or one a line (`MLX_PROMPTS_FILE`)
+    #[arg(long, value_name = "FILE")]
+    pub prompts: Option<String>,
     /// Measure running OpenAI-compatible servers instead of starting any: their base URLs, separated
     /// by commas (`MLX_ATTACH`)
     #[arg(long, value_name = "URL")]
@@ -50,6 +53,7 @@ impl Asked {
             (Var::ModelPath, &self.model),
             (Var::Python, &self.python),
             (Var::ServerArgs, &self.server_args),
+            (Var::PromptsFile, &self.prompts),
             (Var::Attach, &self.attach),
             (Var::AttachModel, &self.attach_model),
         ] {

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use crate::engine::event::CellResult;
 use crate::measure::best::Ranking;
 use crate::measure::figures::Figures;
+use crate::measure::flow::Flow;
+use crate::measure::saturation::Saturation;
 use crate::plan::{Cell, RunKind};
 use crate::units::Secs;
 
@@ -49,6 +51,20 @@ pub fn best_lines(ranking: &Ranking<Vec<Cell>>) -> Option<String> {
     Some(lines)
 }
 
+/// `saturates between 4 and 4.4 requests/s; ...`: one line for each combination of everything but the
+/// rate, named where there are several.
+pub fn saturation_lines(found: &[(String, Saturation)]) -> Option<String> {
+    let lines: Vec<String> = match found {
+        [] => return None,
+        [(_, only)] => vec![only.to_string()],
+        several => {
+            let line = |(name, of): &(String, Saturation)| format!("{name} {of}");
+            several.iter().map(line).collect()
+        }
+    };
+    Some(lines.join("\n"))
+}
+
 /// What keeps the best from being sure, for people.
 pub fn doubt(ranking: &Ranking<Vec<Cell>>) -> Option<String> {
     let others = match ranking.undecided {
@@ -66,41 +82,73 @@ pub fn doubt(ranking: &Ranking<Vec<Cell>>) -> Option<String> {
 }
 
 /// A table for people: one line a cell, numbers right-aligned, the repeats of the best combination
-/// starred.
+/// starred. Where requests come at a rate, what became of the rate stands in it.
 pub fn table(results: &[CellResult], best: &[Cell]) -> String {
-    let header = [
-        "instances",
-        "decode",
-        "prompt",
-        "concurrency",
-        "tokens/s",
-        "per user",
-        "TTFT p50",
-        "TPOT p50",
-        "errors",
-        "status",
-    ];
-    let mut rows: Vec<Vec<String>> = vec![header.map(str::to_owned).to_vec()];
+    let at_a_rate = |result: &CellResult| result.cell.load.request_rate.is_some();
+    let rates = results.iter().any(at_a_rate);
+    let limited = results
+        .iter()
+        .any(|r| flow(r).is_some_and(|f| f.limits.are_set()));
+    let mut header = vec!["instances", "decode", "prompt"];
+    header.push(if rates { "requests/s" } else { "concurrency" });
+    header.extend(
+        rates
+            .then_some(["answered/s", "in flight"])
+            .into_iter()
+            .flatten(),
+    );
+    header.extend(limited.then_some("goodput/s"));
+    header.extend([
+        "tokens/s", "per user", "TTFT p50", "TPOT p50", "errors", "status",
+    ]);
+    let mut rows: Vec<Vec<String>> = vec![header.into_iter().map(str::to_owned).collect()];
     let shown = |value: Option<u32>| value.map_or_else(|| "own".to_owned(), |v| v.to_string());
     for result in results {
-        let point = &result.cell.point;
+        let (point, load) = (&result.cell.point, &result.cell.load);
         let figures = result.figures.as_ref();
         let figure = |of: fn(&Figures) -> String| figures.map_or_else(|| "-".to_owned(), of);
-        let starred = best.contains(&result.cell);
-        rows.push(vec![
+        let of_flow = |of: fn(Flow) -> Option<String>| {
+            let value = flow(result).and_then(of);
+            value.unwrap_or_else(|| "-".to_owned())
+        };
+        let mut row = vec![
             point.instances.to_string(),
             shown(point.decode_concurrency),
             shown(point.prompt_concurrency),
-            result.cell.load.concurrency.to_string(),
+            match load.request_rate {
+                Some(rate) => rate.to_string(),
+                None => load.concurrency.to_string(),
+            },
+        ];
+        if rates {
+            row.push(of_flow(|f| Some(format!("{:.2}", f.achieved_rps))));
+            row.push(of_flow(|f| Some(format!("{:.1}", f.in_flight_mean))));
+        }
+        if limited {
+            row.push(of_flow(|f| Some(format!("{:.2}", f.goodput?.rps))));
+        }
+        let saturated = flow(result).and_then(|f| f.open?.saturated).is_some();
+        let starred = best.contains(&result.cell);
+        row.extend([
             figure(|f| format!("{:.1}", f.throughput_tps)),
             figure(|f| format!("{:.1}", f.tps_per_user)),
             figure(|f| latency(f.ttft.p50_s)),
             figure(|f| latency(f.tpot.p50_s)),
             figure(|f| f.error_count().to_string()),
-            format!("{}{}", result.status, if starred { " *" } else { "" }),
+            format!(
+                "{}{}{}",
+                result.status,
+                if saturated { ", saturated" } else { "" },
+                if starred { " *" } else { "" }
+            ),
         ]);
+        rows.push(row);
     }
     aligned(&rows)
+}
+
+fn flow(result: &CellResult) -> Option<Flow> {
+    result.figures.as_ref()?.flow
 }
 
 /// A percentile that too few requests support is no figure.

@@ -228,6 +228,8 @@ mod tests {
             (["sweep", "round-robin"], RunKind::RoundRobinSweep),
             (["sweep", "full"], RunKind::FullSweep),
             (["sweep", "custom"], RunKind::CustomSweep),
+            (["sweep", "rate"], RunKind::RateSweep),
+            (["sweep", "control"], RunKind::ControlSweep),
         ] {
             let parsed = match parse(&words).unwrap().command {
                 Some(Command::Test(args)) => args.kind.into(),

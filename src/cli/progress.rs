@@ -10,6 +10,7 @@ use crate::engine::event::{CellResult, EngineEvent, LiveSnapshot, NoticeLevel, S
 use crate::measure::best::{Measured, rank_measured};
 use crate::plan::tune::Purpose;
 use crate::plan::{Cell, LoadPoint, ServerPoint};
+use crate::session::cells::Earlier;
 use crate::units::{Secs, TokensPerSec};
 
 /// Folds events into progress.
@@ -28,21 +29,29 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new() -> Self {
+    /// Of a run of which `earlier` was measured by earlier starts.
+    pub fn after(earlier: &Earlier) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
             bar.set_style(style());
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Self {
+        let mut this = Self {
             bar,
-            measured: Vec::new(),
+            measured: earlier.measured().map(owned).collect(),
             best_tps: None,
             left_s: None,
             again: false,
             purpose: None,
-        }
+        };
+        this.rank();
+        this
+    }
+
+    fn rank(&mut self) {
+        let ranking = rank_measured(&self.measured);
+        self.best_tps = ranking.map(|ranking| ranking.repeats.mean);
     }
 
     pub fn apply(&mut self, event: &EngineEvent) {
@@ -147,19 +156,9 @@ impl Progress {
     }
 
     fn finished(&mut self, result: &CellResult) {
-        if let Some(Measured {
-            combination: (point, load),
-            throughput_tps,
-            within,
-        }) = result.measurement()
-        {
-            self.measured.push(Measured {
-                combination: (point.clone(), load.clone()),
-                throughput_tps,
-                within,
-            });
-            let ranking = rank_measured(&self.measured);
-            self.best_tps = ranking.map(|ranking| ranking.repeats.mean);
+        if let Some(measured) = result.measurement() {
+            self.measured.push(owned(measured));
+            self.rank();
         }
         if let Some(error) = &result.error {
             self.say(&format!("error {}: {error}", result.cell));
@@ -193,9 +192,12 @@ impl Progress {
     }
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
+fn owned(measured: Measured<(&ServerPoint, &LoadPoint)>) -> Measured<(ServerPoint, LoadPoint)> {
+    let (point, load) = measured.combination;
+    Measured {
+        combination: (point.clone(), load.clone()),
+        throughput_tps: measured.throughput_tps,
+        within: measured.within,
     }
 }
 
@@ -240,6 +242,8 @@ mod tests {
                 requests: None,
                 max_tokens: 128,
                 prompt_tokens: None,
+                request_rate: None,
+                delivery: None,
             },
             repeat: 1,
         };

@@ -1,5 +1,6 @@
 //! Running a plan from a terminal: files, engine, figures, exit status.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,13 +12,15 @@ use super::watch::{self, Outcome};
 use crate::engine::event::{CellStatus, RunEnd, SearchNews};
 use crate::engine::source::CellSource;
 use crate::engine::{self, EngineConfig, MachineSource, Run};
+use crate::measure::client::CellClient;
+use crate::measure::tax;
 use crate::plan::commands::shell_line;
 use crate::plan::{Plan, RunKind};
 use crate::platform::keep_awake::KeepAwake;
 use crate::session::Session;
 use crate::session::cells::Earlier;
 use crate::store::recorder::Recorder;
-use crate::units::Secs;
+use crate::units::{Ratio, Secs};
 
 /// Whether figures or events go to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub async fn run(
         say!("{}", attached.sentence());
     }
     let awake = KeepAwake::hold("measuring throughput");
-    let outcome = watch::follow(engine::spawn(run, config)?, out == Out::Events).await?;
+    let outcome = watch::follow(engine::spawn(run, config)?, &earlier, out == Out::Events).await?;
     drop(awake);
     if out == Out::Figures {
         if kind.is_check() {
@@ -87,6 +90,12 @@ pub async fn run(
             }
             if let Some(text) = outcome.search.as_ref().and_then(SearchNews::sentence) {
                 show!("{text}");
+            }
+            for line in tax::lines(&earlier.taxes(&outcome.results)) {
+                show!("{line}");
+            }
+            if let Some(lines) = figures::saturation_lines(&earlier.saturation(&outcome.results)) {
+                show!("{lines}");
             }
             if let Some(doubt) = ranking.as_ref().and_then(figures::doubt) {
                 say!("{doubt}");
@@ -121,6 +130,12 @@ fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
         Secs(times.measure_s),
         Secs(times.rest_s),
     );
+    let busiest = outcome.results.iter().map(|result| result.client);
+    let busiest =
+        busiest.max_by(|a, b| a.share().partial_cmp(&b.share()).unwrap_or(Ordering::Equal));
+    if let Some(line) = busiest.and_then(|client| client_line(&client)) {
+        say!("{line}");
+    }
     let words = match &outcome.end {
         RunEnd::Completed => return,
         RunEnd::Stopped => "stopped".to_owned(),
@@ -140,6 +155,17 @@ fn closing(kind: RunKind, outcome: &Outcome, csv: &Path) {
         };
         say!("`mlx-throughput-lab {command} --resume {csv}` goes on with the cells that are left");
     }
+}
+
+/// What the load client can take, and how much of that the busiest cell was.
+fn client_line(busiest: &CellClient) -> Option<String> {
+    let ceiling = busiest.ceiling?.sentence();
+    let share = busiest.share();
+    let share = share.map(|share| format!(". The busiest cell was {} of that", Ratio(share)));
+    Some(format!(
+        "load client: {ceiling}{}",
+        share.unwrap_or_default()
+    ))
 }
 
 fn last_error(outcome: &Outcome) -> Option<&String> {

@@ -26,6 +26,10 @@ pub enum SweepKind {
     Full,
     /// The axes given with --axis
     Custom,
+    /// Requests at a rate of their own: listed rates, or a search for the one that saturates
+    Rate,
+    /// One load direct and through nginx, streamed and not: what the proxy and streaming cost
+    Control,
 }
 
 impl From<SweepKind> for RunKind {
@@ -35,6 +39,8 @@ impl From<SweepKind> for RunKind {
             SweepKind::RoundRobin => Self::RoundRobinSweep,
             SweepKind::Full => Self::FullSweep,
             SweepKind::Custom => Self::CustomSweep,
+            SweepKind::Rate => Self::RateSweep,
+            SweepKind::Control => Self::ControlSweep,
         }
     }
 }
@@ -156,7 +162,11 @@ pub fn dry_run(session: &Session, plan: &Plan) -> String {
     for notice in &plan.notices {
         let _ = writeln!(text, "note: {notice}");
     }
-    if let Some(sentence) = plan.order_sentence() {
+    let told = [plan.order_sentence(), plan.finalists_sentence()];
+    for sentence in told.into_iter().flatten() {
+        let _ = writeln!(text, "note: {sentence}");
+    }
+    if let Some(sentence) = plan.search_sentence() {
         let _ = writeln!(text, "note: {sentence}");
     }
     let cells = plan.cells_as_run();

@@ -3,6 +3,7 @@
 use crate::engine::Handle;
 use crate::engine::command::EngineCommand;
 use crate::engine::event::{CellResult, EngineEvent, RunEnd, RunTimes, SearchNews};
+use crate::session::cells::Earlier;
 
 use super::interrupt::Interrupts;
 use super::progress::Progress;
@@ -17,14 +18,18 @@ pub struct Outcome {
     pub search: Option<SearchNews>,
 }
 
-/// Follows `handle` to its end. The first Ctrl-C stops the run cleanly, the second ends us at
+/// Follows `handle` to its end; `earlier` counts for the best so far. The first Ctrl-C stops the run cleanly, the second ends us at
 /// once; the supervisors then end the servers.
 ///
 /// # Errors
 /// Signals cannot be handled, or the engine ended without saying so.
-pub async fn follow(mut handle: Handle, print_events: bool) -> anyhow::Result<Outcome> {
+pub async fn follow(
+    mut handle: Handle,
+    earlier: &Earlier,
+    print_events: bool,
+) -> anyhow::Result<Outcome> {
     let mut interrupts = Interrupts::listen()?;
-    let mut progress = Progress::new();
+    let mut progress = Progress::after(earlier);
     let mut results = Vec::new();
     let mut finished = None;
     let mut search = None;

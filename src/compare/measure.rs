@@ -126,7 +126,7 @@ impl Measure {
         const TIMES: [&str; 4] = ["ttft_", "tpot_", "itl_", "e2e_"];
         match self {
             Self::Layer(layer) => match layer {
-                Layer::Throughput | Layer::PerUser => Some(true),
+                Layer::Throughput | Layer::PerUser | Layer::Goodput => Some(true),
                 Layer::TtftP50 | Layer::TtftP95 | Layer::TpotP50 | Layer::E2eP50 => Some(false),
                 Layer::Errors | Layer::Energy | Layer::GpuBusy | Layer::PeakMemory => None,
             },

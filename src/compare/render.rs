@@ -315,6 +315,7 @@ fn cell_json(comparison: &Comparison, cell: &MatchedCell, measure: &Measure) -> 
         .map(|axis| {
             let value = match cell.coordinate(axis) {
                 Coordinate::Number(number) => json!(number),
+                Coordinate::Rate(rate) => json!(rate.rps()),
                 Coordinate::Text(text) => json!(text),
                 Coordinate::Default => Value::Null,
             };

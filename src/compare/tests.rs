@@ -7,6 +7,7 @@ use super::*;
 use crate::board::{Coordinate, Layer};
 use crate::engine::event::CellStatus;
 use crate::plan::{Axis, Balancer};
+use crate::prompts::{FileFormat, PromptFile};
 use crate::store::note::RunNote;
 use crate::store::row::CellRow;
 
@@ -94,6 +95,34 @@ fn equal_settings_in_two_files_differ_in_nothing() {
         // One repeat says nothing of how far a figure spreads.
         assert_eq!(delta.overlap, Overlap::Unknown);
     }
+}
+
+#[test]
+fn another_prompt_file_is_told_by_its_hash() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = |digit: &str| PromptFile {
+        path: "/data/prompts.jsonl".into(),
+        sha256: digit.repeat(64),
+        format: FileFormat::Jsonl,
+        count: 1_000,
+        used: 1_000,
+        damaged: 0,
+        mean_chars: 300,
+    };
+    let mut first = Recorded::new(dir.path(), FIRST, 1);
+    first.plan.workload.prompt_file = Some(file("a"));
+    let mut second = Recorded::new(dir.path(), SECOND, 1);
+    second.plan.workload.prompt_file = Some(file("b"));
+    let comparison = compared(&[first.measure(|_, _| {}), second.measure(|_, _| {})]);
+    let found = find(&comparison, "Prompt").expect("they differ");
+    assert_eq!(found.level, Level::Warning);
+    assert_eq!(
+        found.values,
+        ["a", "b"].map(|digit| format!(
+            "prompts.jsonl, 1000 of 1000 prompts (SHA-256 {})",
+            digit.repeat(12)
+        ))
+    );
 }
 
 #[test]

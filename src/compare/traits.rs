@@ -57,7 +57,7 @@ const fn info(
     }
 }
 
-pub(super) const TRAITS: [Trait; 33] = [
+pub(super) const TRAITS: [Trait; 37] = [
     warning(
         "Machine",
         "Another chip or another memory computes at another speed.",
@@ -141,6 +141,16 @@ pub(super) const TRAITS: [Trait; 33] = [
         mode,
     ),
     warning(
+        "Load",
+        "In a closed loop a slow server is asked less; at a rate of their own, requests queue.",
+        load,
+    ),
+    info(
+        "Limits",
+        "Goodput counts the answers that are within them.",
+        limits,
+    ),
+    warning(
         "Streaming",
         "Sending each token by itself costs the server time.",
         streaming,
@@ -169,6 +179,21 @@ pub(super) const TRAITS: [Trait; 33] = [
         "Prompt tokens",
         "Longer prompts take longer to read, and their cache slows each token.",
         |run| length(run, &Axis::PromptTokens),
+    ),
+    warning(
+        "Exact output length",
+        "Without its end-of-sequence tokens a model fills every answer; with them batches empty.",
+        |run| {
+            plan(run, |plan| {
+                let exact = plan.workload.exact_output;
+                if exact { "yes" } else { "no" }.to_owned()
+            })
+        },
+    ),
+    info(
+        "Prompt lengths",
+        "Where they are calibrated and not exact, the real ones may be a few percent off.",
+        |run| of_rows(run, |row| row.prompt_length_source),
     ),
     warning(
         "Temperature",
@@ -384,6 +409,15 @@ fn app(run: &ComparedRun) -> Option<String> {
 /// Its beginning, its length and its hash, since prompts may be long and differ in their middle.
 fn prompt(run: &ComparedRun) -> Option<String> {
     plan(run, |plan| {
+        if let Some(file) = &plan.workload.prompt_file {
+            return format!(
+                "{}, {} of {} prompts (SHA-256 {})",
+                file.name(),
+                file.used,
+                file.count,
+                file.short_hash()
+            );
+        }
         let prompt = &plan.workload.prompt;
         let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut excerpt: String = line.chars().take(EXCERPT).collect();
@@ -421,6 +455,25 @@ fn length(run: &ComparedRun, axis: &Axis) -> Option<String> {
         value => value.to_string(),
     };
     known.then(|| values.iter().map(as_it_is).collect::<Vec<_>>().join(", "))
+}
+
+fn load(run: &ComparedRun) -> Option<String> {
+    plan(run, |plan| match plan.workload.open {
+        Some(open) => format!("open loop, {} arrivals", open.arrivals),
+        None => "closed loop".to_owned(),
+    })
+}
+
+fn limits(run: &ComparedRun) -> Option<String> {
+    plan(run, |plan| {
+        let limits = plan.workload.limits;
+        let limit = |s: Option<f64>| shown(s.map(|s| format!("{} ms", s * 1e3)), "none");
+        format!(
+            "TTFT {}, TPOT {}",
+            limit(limits.ttft_s),
+            limit(limits.tpot_s)
+        )
+    })
 }
 
 fn server_args(run: &ComparedRun) -> Option<String> {

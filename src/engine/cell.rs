@@ -9,24 +9,29 @@ use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
-use super::event::{CellResult, CellStatus};
+use super::event::{CellResult, CellStatus, NoticeLevel};
+use super::lengths::{Asking, OfLength};
 use super::load::limits;
 use super::load::live::Live;
+use super::load::open::OpenRate;
 use super::load::probe::{self, Retry, WarmUp};
-use super::load::prompts::{PromptText, TokenScale};
+use super::load::prompts::PromptText;
 use super::load::schedule::{self, Amount, LoadSpec};
 use super::load::target::Target;
 use super::run::Runner;
 use super::server::log;
 use super::watchdog::{self, Patience};
 use crate::measure;
+use crate::measure::client::CellClient;
 use crate::measure::figures::FlagKind;
 use crate::measure::outcome::LoadOutcome;
 use crate::measure::steady;
 use crate::measure::summary::Asked;
+use crate::measure::ttft_split::Batches;
 use crate::measure::verdict::{Context, Thresholds, verdict};
-use crate::plan::grid::duplicate_of;
-use crate::plan::{Attached, Balancer, Cell, notices, warm_up};
+use crate::plan::grid::{duplicate_of, effective_decode};
+use crate::plan::{Attached, Balancer, Cell, ServerPoint, notices, warm_up};
+use crate::prompts::Cursor;
 
 /// Lines of a failed server's log that are kept with the cell.
 const LOG_LINES: usize = 30;
@@ -43,6 +48,8 @@ impl Runner {
     ) -> Result<(), EngineError> {
         let cell = result.cell.clone();
         limits::allow_open_files(cell.load.concurrency)?;
+        // Beside the first servers' start.
+        self.begin_ceiling();
         let begun = Instant::now();
         let provided = tokio::select! {
             biased;
@@ -60,7 +67,7 @@ impl Runner {
             Err(EngineError::Cancelled) => {
                 // Servers that were left half-started are of no use, and still hold their ports.
                 // And a server goes on with an answer that is not streamed after we have left.
-                if !started || !self.plan.workload.stream {
+                if !started || !self.plan.streams(&cell) {
                     self.pool.discard(&self.emitter).await?;
                 }
             }
@@ -81,13 +88,19 @@ impl Runner {
         result: &mut CellResult,
         token: &CancellationToken,
     ) -> Result<(), EngineError> {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return Err(EngineError::Cancelled),
+            known = self.await_ceiling() => known?,
+        }
         result.servers = self.pool.proofs(&self.plan, cell);
-        let target = self.target()?;
+        let target = self.target(cell)?;
 
         let begun = Instant::now();
-        self.guarded(token, self.warm_up(cell, &target)).await?;
+        let (prompt, length) = self.guarded(token, self.warm_up(cell, &target)).await?;
+        result.prompt_length = length;
         let patience = Patience::of(&self.plan, cell, begun.elapsed().as_secs_f64());
-        let spec = self.spec(cell);
+        let spec = self.spec(cell, &prompt);
         if let Some(together) = self.warm_up_together(cell, &spec) {
             // How it ends is not judged: an error that stays is found and counted in the window.
             self.load(&together, &target, &Live::unwatched(), patience, token)
@@ -103,6 +116,7 @@ impl Runner {
         let outcome = self.load(&spec, &target, &live, patience, token).await;
         result.times.measure_s = begun.elapsed().as_secs_f64();
         let mut outcome = outcome?;
+        self.tell_of_repeated_prompts(&spec.prompt).await?;
         // Before anything is said of the window: all figures of it are of the same span.
         steady::trim(&mut outcome, self.plan.workload.window.min_s);
 
@@ -179,9 +193,11 @@ impl Runner {
 
     /// Where this cell's requests go. Kept over the cells of a point, since it learns the pace of
     /// handshakes that its servers bear.
-    fn target(&mut self) -> Result<Target, EngineError> {
+    fn target(&mut self, cell: &Cell) -> Result<Target, EngineError> {
         let addresses = self.pool.addresses();
-        let balancer = self.nginx.iter().map(|nginx| nginx.address);
+        let through_nginx = self.plan.balancer_of(cell) == Balancer::Nginx;
+        let nginx = self.nginx.as_ref().filter(|_| through_nginx);
+        let balancer = nginx.iter().map(|nginx| nginx.address);
         let reached: Vec<SocketAddr> = balancer.chain(addresses.iter().copied()).collect();
         if let Some((known, target)) = &self.known_target
             && (*known == reached || self.plan.servers.attached.is_some())
@@ -193,11 +209,9 @@ impl Runner {
             .servers
             .backlog
             .unwrap_or(super::load::pacing::STOCK_BACKLOG);
-        let target = match &self.nginx {
-            Some(nginx) if self.balancer() == Balancer::Nginx => {
-                Target::balanced(nginx.address, &addresses, backlog)
-            }
-            _ => Target::direct_with_backlog(&addresses, backlog),
+        let target = match nginx {
+            Some(nginx) => Target::balanced(nginx.address, &addresses, backlog),
+            None => Target::direct_with_backlog(&addresses, backlog),
         };
         let target = target.map_err(|error| EngineError::NotAlive {
             why: error.to_string(),
@@ -206,17 +220,43 @@ impl Runner {
         Ok(target)
     }
 
-    fn prompt(&self, tokens: Option<u32>) -> PromptText {
-        PromptText {
-            text: self.plan.workload.prompt.clone(),
-            tokens,
-            scale: if self.plan.model.synthetic {
-                TokenScale::SYNTHETIC
-            } else {
-                TokenScale::PROSE
-            },
-            identical: self.plan.workload.identical_prompts,
+    /// The cell's prompt, of the length that it asks for.
+    async fn prompt(&self, cell: &Cell, target: &Target) -> Result<OfLength, EngineError> {
+        let workload = &self.plan.workload;
+        let base = PromptText {
+            text: workload.prompt.clone(),
+            identical: workload.identical_prompts,
+            from: self.prompt_set.as_ref().map(Cursor::new),
+        };
+        let asking = Asking {
+            target,
+            prompts: &self.prompts,
+            temperature: workload.temperature,
+            timeout: self.warm_up_timeout(),
+        };
+        let found = self.lengths.prompt(cell, base, &asking).await;
+        found.map_err(|error| EngineError::NotAlive {
+            why: format!("a prompt that was to show how it counts tokens failed: {error}"),
+        })
+    }
+
+    /// Once a run: its figures are of fewer prompts than requests.
+    async fn tell_of_repeated_prompts(&mut self, sent: &PromptText) -> Result<(), EngineError> {
+        let came_round = sent.from.as_ref().is_some_and(|cursor| cursor.came_round());
+        let Some(file) = &self.plan.workload.prompt_file else {
+            return Ok(());
+        };
+        if !came_round || self.told_of_repeated_prompts {
+            return Ok(());
         }
+        self.told_of_repeated_prompts = true;
+        let text = format!(
+            "{} gives {} prompts, and more requests than that were sent: the prompts came again, \
+             each time with another prefix.",
+            file.name(),
+            file.used
+        );
+        self.emitter.notice(NoticeLevel::Info, text).await
     }
 
     fn timeout(&self) -> Duration {
@@ -229,16 +269,18 @@ impl Runner {
         self.timeout().max(ready)
     }
 
-    /// Proves each server alive, then warms all up with the very sampling that is measured.
-    async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<(), EngineError> {
+    /// Proves each server alive, then warms all up with the very sampling that is measured. Gives
+    /// the prompts that the cell asks.
+    async fn warm_up(&self, cell: &Cell, target: &Target) -> Result<OfLength, EngineError> {
         self.alive(target).await?;
+        let prompt = self.prompt(cell, target).await?;
         let workload = &self.plan.workload;
         let warm_up = WarmUp {
             requests: workload.warmup_requests,
             max_tokens: warm_up::tokens_alone(cell),
             temperature: workload.temperature,
-            stream: workload.stream,
-            prompt: self.prompt(cell.load.prompt_tokens),
+            stream: self.plan.streams(cell),
+            prompt: prompt.0.clone(),
             prompts: Arc::clone(&self.prompts),
             timeout: self.warm_up_timeout(),
             retry: Retry {
@@ -251,14 +293,15 @@ impl Runner {
             .map_err(|error| EngineError::NotAlive {
                 why: format!("the warm-up failed: {error}"),
             })?;
-        Ok(())
+        Ok(prompt)
     }
 
     /// The cell's own load, once and short.
     fn warm_up_together(&self, cell: &Cell, spec: &LoadSpec) -> Option<LoadSpec> {
         Some(LoadSpec {
-            amount: Amount::Fixed(spec.concurrency),
+            amount: Amount::Fixed(warm_up::together(cell)),
             max_tokens: warm_up::tokens_together(&self.plan, cell)?,
+            prompt: spec.prompt.from_start(),
             timeout: self.warm_up_timeout(),
             ..spec.clone()
         })
@@ -289,21 +332,34 @@ impl Runner {
         try_join_all(each).await.map(|_| ())
     }
 
-    fn spec(&self, cell: &Cell) -> LoadSpec {
+    fn spec(&self, cell: &Cell, prompt: &PromptText) -> LoadSpec {
         let workload = &self.plan.workload;
         LoadSpec {
             concurrency: cell.load.concurrency,
-            amount: match cell.load.requests {
-                Some(requests) => Amount::Fixed(requests),
-                None => Amount::Sustained(workload.window),
+            amount: match (cell.load.requests, self.open_rate(cell)) {
+                (Some(requests), _) => Amount::Fixed(requests),
+                (None, Some(rate)) => Amount::Open(rate),
+                (None, None) => Amount::Sustained(workload.window),
             },
             max_tokens: cell.load.max_tokens,
             temperature: workload.temperature,
-            stream: workload.stream,
-            prompt: self.prompt(cell.load.prompt_tokens),
+            stream: self.plan.streams(cell),
+            prompt: prompt.from_start(),
             prompts: Arc::clone(&self.prompts),
             timeout: self.timeout(),
         }
+    }
+
+    /// Each cell of a run draws due times of its own, and the same ones whenever it is measured.
+    fn open_rate(&self, cell: &Cell) -> Option<OpenRate> {
+        let rate = cell.load.request_rate?;
+        let open = self.plan.workload.open?;
+        Some(OpenRate {
+            rate,
+            arrivals: open.arrivals,
+            seed: u64::from(open.seed) << 32 | u64::from(cell.index),
+            rule: self.plan.workload.window,
+        })
     }
 
     fn wedged_error(&self, waited_s: f64, in_flight: u32) -> EngineError {
@@ -321,6 +377,18 @@ impl Runner {
         }
     }
 
+    /// `None` where a point leaves one of them to the user's own arguments, or the server cannot
+    /// batch. What attached servers were started with is not known.
+    fn batches(&self, point: &ServerPoint) -> Option<Batches> {
+        let known = self.plan.servers.attached.is_none()
+            && notices::not_batched(&self.plan, point).is_none();
+        let batches = Batches {
+            decode: effective_decode(point)?,
+            prompt: point.prompt_concurrency?,
+        };
+        known.then_some(batches)
+    }
+
     fn judge(
         &self,
         cell: &Cell,
@@ -336,11 +404,16 @@ impl Runner {
                 concurrency: cell.load.concurrency,
                 max_tokens: cell.load.max_tokens,
                 instances: cell.point.instances,
+                batches: self.batches(&cell.point),
+                limits: workload.limits,
             },
         );
+        result.client = CellClient::of(&outcome, workload.mode, self.known_ceiling());
         let context = Context {
             thresholds: Thresholds::default(),
+            client: result.client,
             identical_prompts: workload.identical_prompts,
+            exact_output: workload.exact_output,
             flag_differences: result
                 .servers
                 .iter()
@@ -351,6 +424,7 @@ impl Runner {
             duplicate_of: duplicate_of(&self.plan.cells, cell).map(ToString::to_string),
             gave_up: outcome.gave_up.clone(),
             attached: self.plan.servers.attached.as_ref().map(Attached::names),
+            prompt_length: cell.load.prompt_tokens.zip(result.prompt_length),
             ttft_limit_ms: self.plan.tune.and_then(|tune| tune.ttft_limit_ms),
         };
         result.flags = verdict(&figures, &context);

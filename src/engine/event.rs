@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::best::Measured;
+use crate::measure::client::CellClient;
 use crate::measure::figures::{Figures, Flag, FlagKind};
+use crate::measure::flow::SaturatedBy;
 use crate::measure::sample::RequestSample;
+use crate::measure::saturation::RatePoint;
 use crate::monitor::sample::{MachineSample, MachineSummary};
 use crate::monitor::thermal::CellThermal;
 use crate::plan::tune::{Ended, Purpose};
 use crate::plan::{Balancer, Cell, LoadPoint, Plan, ServerPoint};
+use crate::prompts::LengthSource;
 use crate::units::Secs;
 
 /// How a cell ended.
@@ -72,10 +76,17 @@ pub struct CellResult {
     pub machine: MachineSummary,
     #[serde(default)]
     pub thermal: CellThermal,
+    /// How far the load was from what the client itself can take.
+    #[serde(default)]
+    pub client: CellClient,
     pub times: CellTimes,
     /// Wall clock at the cell's start and end, for people and file names; durations are above.
     pub started_at: jiff::Timestamp,
     pub ended_at: jiff::Timestamp,
+    /// Where the length of its prompts comes from; `None` where they are sent as they are, and
+    /// before it is known.
+    #[serde(default)]
+    pub prompt_length: Option<LengthSource>,
     /// One entry a request; left out of the event stream's JSON, kept in `.requests.csv`.
     #[serde(skip)]
     pub requests: Vec<RequestSample>,
@@ -96,9 +107,11 @@ impl CellResult {
             balancer,
             machine: MachineSummary::default(),
             thermal: CellThermal::default(),
+            client: CellClient::default(),
             times: CellTimes::default(),
             started_at: now,
             ended_at: now,
+            prompt_length: None,
             requests: Vec::new(),
         }
     }
@@ -106,6 +119,20 @@ impl CellResult {
     /// The figure that cells are ranked by; `None` where nothing was measured.
     pub fn throughput_tps(&self) -> Option<f64> {
         self.figures.as_ref().map(|figures| figures.throughput_tps)
+    }
+
+    /// What it tells of its rate; `None` in a closed loop, and where nothing was measured. A rate at
+    /// which too many requests fail is too much.
+    pub fn rate_point(&self) -> Option<RatePoint> {
+        let rate = self.cell.load.request_rate?;
+        let flow = self.figures.as_ref()?.flow;
+        let saturated = flow.map_or(Some(SaturatedBy::Achieved), |flow| flow.open?.saturated);
+        let invalid = self.status == CellStatus::Invalid;
+        Some(RatePoint {
+            rate,
+            saturated: saturated.or(invalid.then_some(SaturatedBy::Achieved)),
+            goodput_rps: flow.and_then(|flow| flow.goodput).map(|good| good.rps),
+        })
     }
 
     /// Its TTFT is over the limit that the search keeps to.

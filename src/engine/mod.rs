@@ -2,6 +2,7 @@
 //! stream of events. Knows nothing of windows or terminals.
 
 pub mod balance;
+mod ceiling;
 mod cell;
 pub mod command;
 mod control;
@@ -9,6 +10,7 @@ pub mod emitter;
 mod energy;
 pub mod error;
 pub mod event;
+mod lengths;
 pub mod load;
 mod machine;
 mod reference;

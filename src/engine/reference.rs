@@ -149,7 +149,7 @@ impl Runner {
         self.emitter
             .emit(EngineEvent::ReferenceStarted { cell: cell.clone() })
             .await?;
-        let mut result = CellResult::begin(cell, self.balancer());
+        let mut result = CellResult::begin(cell.clone(), self.plan.balancer_of(&cell));
         let ended = self.measure(&mut result, &token).await;
         self.live
             .send_replace(super::event::LiveSnapshot::default());

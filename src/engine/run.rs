@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,14 @@ use tokio_util::task::TaskTracker;
 
 use super::Run;
 use super::balance::nginx::Nginx;
+use super::ceiling::Ceiling;
 use super::control::Control;
 use super::emitter::Emitter;
 use super::error::EngineError;
 use super::event::{
     CellResult, CellStatus, CellTimes, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
 };
+use super::lengths::Lengths;
 use super::load::prompts::PromptSource;
 use super::load::target::Target;
 use super::machine::{MachineSource, Seen};
@@ -27,9 +29,11 @@ use super::server::process::all_gone;
 use super::source::CellSource;
 use super::thermal::Gate;
 use crate::measure::best::rank_measured;
+use crate::models::exact_output::Overlay;
 use crate::monitor::sample::{MachineSample, PowerReading};
 use crate::plan::estimate::{self, Spent};
 use crate::plan::{Balancer, Cell, Plan, ServerPoint};
+use crate::prompts::{PromptSet, file};
 use crate::settings::{BaseUrl, Secret};
 
 /// What a run needs from outside.
@@ -52,6 +56,12 @@ pub(super) struct Runner {
     attach_key: Option<Secret>,
     /// One a run, so that no two requests of it share a prompt.
     pub(super) prompts: Arc<PromptSource>,
+    pub(super) lengths: Lengths,
+    /// Prompts of a file, read when the run starts.
+    pub(super) prompt_set: Option<Arc<PromptSet>>,
+    pub(super) told_of_repeated_prompts: bool,
+    /// What the servers load where no answer may end by itself.
+    overlay: Option<Overlay>,
     /// Where the running servers are reached (the balancer first; no address of attached ones), and
     /// what was learned of them.
     pub(super) known_target: Option<(Vec<SocketAddr>, Target)>,
@@ -75,6 +85,7 @@ pub(super) struct Runner {
     pub(super) has_meter: bool,
     pub(super) seen: watch::Sender<Seen>,
     pub(super) gate: Gate,
+    pub(super) ceiling: Ceiling,
     /// Points whose servers did not start, with the reason: they are not tried for every cell.
     failed_points: HashMap<(ServerPoint, u32), String>,
     results: Vec<CellResult>,
@@ -105,6 +116,10 @@ impl Runner {
             environment: outside.environment,
             attach_key: outside.attach_key,
             prompts,
+            lengths: Lengths::default(),
+            prompt_set: None,
+            told_of_repeated_prompts: false,
+            overlay: None,
             known_target: None,
             nginx_binary: outside.nginx_binary,
             cells: run.cells,
@@ -120,6 +135,7 @@ impl Runner {
             machine: outside.machine,
             seen: watch::Sender::default(),
             gate: Gate::default(),
+            ceiling: Ceiling::default(),
             failed_points: HashMap::new(),
             results: Vec::new(),
             started: Instant::now(),
@@ -139,6 +155,8 @@ impl Runner {
             nginx.stop().await;
         }
         all_gone(&self.nginx_processes).await;
+        // No server reads it any more.
+        self.overlay = None;
         machine.abort();
         // Nothing may be told after the end.
         let _ = machine.await;
@@ -163,7 +181,23 @@ impl Runner {
         for text in self.plan.notices.clone() {
             self.emitter.notice(NoticeLevel::Warning, text).await?;
         }
-        if let Some(text) = self.plan.order_sentence() {
+        let sentences = [
+            self.plan.order_sentence(),
+            self.plan.search_sentence(),
+            self.plan.finalists_sentence(),
+        ];
+        for text in sentences.into_iter().flatten() {
+            self.emitter.notice(NoticeLevel::Info, text).await?;
+        }
+        if let Err(why) = self.read_prompts().await {
+            return Ok(RunEnd::Failed(why));
+        }
+        if let Err(why) = self.lay_over() {
+            return Ok(RunEnd::Failed(why));
+        }
+        let (lengths, text) = Lengths::of_plan(&self.plan, &self.prompts).await;
+        self.lengths = lengths;
+        if let Some(text) = text {
             self.emitter.notice(NoticeLevel::Info, text).await?;
         }
         self.read_idle_power().await;
@@ -198,6 +232,30 @@ impl Runner {
         }
     }
 
+    /// Reads the prompt file, if there is one; why it cannot be used.
+    async fn read_prompts(&mut self) -> Result<(), String> {
+        let Some(file) = self.plan.workload.prompt_file.clone() else {
+            return Ok(());
+        };
+        let read = tokio::task::spawn_blocking(move || file::read_again(&file)).await;
+        let read = read.map_err(|error| error.to_string())?;
+        let read = read.map_err(|error| error.to_string())?;
+        self.prompt_set = Some(PromptSet::new(read, self.plan.order.seed()));
+        Ok(())
+    }
+
+    /// From here on the plan's model is the overlay, as command lines and their proof have it; what
+    /// was told of the plan, and is stored, names the model itself.
+    fn lay_over(&mut self) -> Result<(), String> {
+        if self.plan.workload.exact_output {
+            let overlay = Overlay::of(Path::new(&self.plan.model.path));
+            let overlay = overlay.map_err(|error| error.to_string())?;
+            self.plan.model.path = overlay.path().to_string_lossy().into_owned();
+            self.overlay = Some(overlay);
+        }
+        Ok(())
+    }
+
     fn done(&self) -> u32 {
         self.already_done + self.results.len() as u32
     }
@@ -217,7 +275,7 @@ impl Runner {
             })
             .await?;
         let begun = Instant::now();
-        let mut result = CellResult::begin(cell, self.balancer());
+        let mut result = CellResult::begin(cell.clone(), self.plan.balancer_of(&cell));
         let ended = self.measure_cool(&mut result, &token).await;
         let mut fatal = None;
         match ended {
@@ -318,10 +376,6 @@ impl Runner {
         attached.is_some_and(|attached| !attached.urls.iter().all(BaseUrl::is_loopback))
     }
 
-    pub(super) fn balancer(&self) -> Balancer {
-        self.plan.servers.balancer
-    }
-
     /// Starts what the cell needs, or finds what is attached. A point whose servers failed once is not tried again.
     pub(super) async fn provide(&mut self, cell: &Cell) -> Result<(), EngineError> {
         if let Some(attached) = &self.plan.servers.attached {
@@ -344,7 +398,7 @@ impl Runner {
             }
             return Err(error);
         }
-        if self.balancer() == Balancer::Nginx {
+        if self.plan.balancer_of(cell) == Balancer::Nginx {
             self.provide_nginx().await?;
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Runner {
                 .await?;
             let mut again = CellResult {
                 started_at: result.started_at,
-                ..CellResult::begin(result.cell.clone(), self.balancer())
+                ..CellResult::begin(result.cell.clone(), result.balancer)
             };
             let ended = self.attempt(&mut again, token).await;
             add(&mut times, &again.times);

@@ -34,7 +34,7 @@ impl Patience {
         let workload = &plan.workload;
         let asked_s = plan.servers.watchdog_s;
         let at_work_s = workload.request_timeout_s.max(plan.servers.ready_timeout_s) + asked_s;
-        if !workload.stream {
+        if !plan.streams(cell) {
             // An answer that is not streamed gives no sign before its end.
             return Self {
                 idle_s: at_work_s,

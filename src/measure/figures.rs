@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::flow::Flow;
 use super::interval::Interval;
 use super::sample::ErrorClass;
 use super::steady::Unsteady;
+use super::ttft_split::TtftSplit;
 
 /// Percentiles of one latency in seconds. Each is `None` where there are too few samples to
 /// claim it (measurement rule 13); the maximum and the count are always there.
@@ -109,11 +111,24 @@ pub struct Figures {
     pub per_instance: BTreeMap<u32, u32>,
     #[serde(default)]
     pub intervals: Intervals,
+    /// Where the mean TTFT went; `None` where a server does not show it.
+    #[serde(default)]
+    pub ttft_split: Option<TtftSplit>,
+    #[serde(default)]
+    pub flow: Option<Flow>,
 }
 
 impl Figures {
     pub fn error_count(&self) -> u32 {
         self.errors.values().sum()
+    }
+
+    /// Of the answered requests, with the chat template; `None` where none was answered, or the
+    /// server does not count prompts.
+    pub fn mean_prompt_tokens(&self) -> Option<f64> {
+        let answered = self.requests.saturating_sub(self.error_count());
+        (answered > 0 && self.prompt_tokens > 0)
+            .then(|| self.prompt_tokens as f64 / f64::from(answered))
     }
 }
 
@@ -171,6 +186,14 @@ pub enum FlagKind {
     Disturbed,
     /// The server was started by somebody else: what it runs with cannot be proven.
     Attached,
+    /// Requests that were due had to wait in this program: as many as allowed were in flight.
+    InFlightCapped,
+    /// Prompts were longer or shorter than asked.
+    PromptLength,
+    /// The model was loaded without its end-of-sequence tokens, as asked.
+    ExactOutput,
+    /// More chunks per second than a tenth of what this program's load client can take.
+    NearClientCeiling,
 
     /// Its TTFT is over the limit that the search keeps to: never the best.
     OverTtftLimit,

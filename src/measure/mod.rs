@@ -2,14 +2,19 @@
 //! invalid.
 
 pub mod best;
+pub mod client;
 pub mod figures;
+pub mod flow;
 pub mod histogram;
 pub mod interval;
 pub mod outcome;
 pub mod sample;
+pub mod saturation;
 pub mod stats;
 pub mod steady;
 pub mod summary;
+pub mod tax;
+pub mod ttft_split;
 pub mod verdict;
 pub mod window;
 

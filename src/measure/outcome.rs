@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::figures::Mode;
+use super::flow::{OpenLoad, due_within};
 use super::sample::RequestSample;
 
 /// The part of a sustained run that its throughput covers, in seconds since the run's clock
@@ -37,13 +38,24 @@ pub struct LoadOutcome {
     pub connect_retry_s: f64,
     /// The run was cancelled: its samples are not a measurement.
     pub cancelled: bool,
-    /// Requests that were in flight when it was cancelled.
+    /// Requests that were in flight when it was cancelled, or when an open loop gave up.
     pub abandoned: u32,
     /// Why sending stopped early although nobody asked for it: every request failed.
     pub gave_up: Option<String>,
+    /// Requests came at a rate of their own; `None` in a closed loop.
+    pub open: Option<OpenLoad>,
 }
 
 impl LoadOutcome {
+    /// The requests that latencies are of: all, or in an open loop those that were due within the
+    /// window, whenever they were answered.
+    pub fn counted(&self) -> Vec<&RequestSample> {
+        match (self.open, &self.window) {
+            (Some(_), Some(window)) => due_within(&self.samples, window).collect(),
+            _ => self.samples.iter().collect(),
+        }
+    }
+
     /// What the throughput covers, in seconds since the run's clock started: the window, or in
     /// compatible mode the batch from the first due time to the last end.
     pub fn span_s(&self, mode: Mode) -> Option<(f64, f64)> {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::figures::{Figures, Intervals, Mode, Percentiles};
+use super::flow::{Limits, flow};
 use super::interval::{self, Interval, Statistic};
 use super::outcome::{LoadOutcome, Window};
 use super::sample::RequestSample;
 use super::stats::percentiles;
 use super::steady;
+use super::ttft_split::{Batches, split};
 use super::window::within;
 
 /// What was asked for: needed to tell what came short of it.
@@ -19,6 +21,10 @@ pub struct Asked {
     pub max_tokens: u32,
     /// Servers, so that one which answered nothing is counted as zero.
     pub instances: u32,
+    /// `None` where a server's are not known, or it does not batch.
+    pub batches: Option<Batches>,
+    /// What an answer may take to count as goodput.
+    pub limits: Limits,
 }
 
 /// All figures of a load run. Latencies are of answered requests, counted from when each was due;
@@ -26,6 +32,8 @@ pub struct Asked {
 pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
     let samples = outcome.samples.as_slice();
     let answered: Vec<&RequestSample> = samples.iter().filter(|s| s.ok()).collect();
+    let counted = outcome.counted();
+    let timed: Vec<&RequestSample> = counted.iter().copied().filter(|s| s.ok()).collect();
     let total_tokens = sum(&answered, |s| s.usage.completion_tokens);
     let batch_s = outcome.span_s(Mode::Compatible);
     let elapsed_s = batch_s.map_or(0.0, |(first_s, last_s)| last_s - first_s);
@@ -65,18 +73,22 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         // A window that never opened is as short as one can be.
         window_capped: asked.mode == Mode::Sustained && window.is_none_or(|w| w.capped),
         window_trimmed_s: outcome.trimmed_s,
-        unsteady: window.and_then(|window| steady::unsteady(samples, &window)),
-        ttft: percentiles(answered.iter().filter_map(|s| s.ttft_s())),
-        tpot: percentiles(answered.iter().filter_map(|s| s.tpot_s())),
-        itl: percentiles(answered.iter().flat_map(|s| gaps_s(s))),
-        e2e: percentiles(answered.iter().filter_map(|s| s.e2e_s())),
+        unsteady: window.and_then(|window| match outcome.open {
+            // Random arrivals make rates that rise and fall: what matters is whether they are served.
+            Some(_) => steady::queue_grows(samples, &window),
+            None => steady::unsteady(samples, &window),
+        }),
+        ttft: percentiles(timed.iter().filter_map(|s| s.ttft_s())),
+        tpot: percentiles(timed.iter().filter_map(|s| s.tpot_s())),
+        itl: percentiles(timed.iter().flat_map(|s| gaps_s(s))),
+        e2e: percentiles(timed.iter().filter_map(|s| s.e2e_s())),
         connect: percentiles(
-            samples
+            counted
                 .iter()
                 .filter(|s| s.connected_s.is_some())
                 .map(|s| s.connect_wait_s),
         ),
-        dispatch_lag: percentiles(samples.iter().map(RequestSample::dispatch_lag_s)),
+        dispatch_lag: percentiles(counted.iter().map(|s| s.dispatch_lag_s())),
         tps_per_user: throughput_tps / f64::from(asked.concurrency.max(1)),
         prompt_tokens: sum(&answered, |s| s.usage.prompt_tokens),
         cached_tokens: (!said.is_empty()).then(|| said.iter().copied().map(u64::from).sum()),
@@ -86,8 +98,17 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
         connect_retry_s: outcome.connect_retry_s,
         per_instance: per_instance(samples, asked.instances),
         intervals: Intervals::default(),
+        ttft_split: asked.batches.and_then(|batches| split(samples, batches)),
+        flow: None,
     };
-    figures.intervals = intervals(&figures, samples, window.as_ref(), asked.concurrency);
+    figures.flow = flow(outcome, asked.mode, asked.limits, figures.unsteady);
+    let mut users = asked.concurrency;
+    if let Some(flow) = figures.flow.filter(|flow| flow.open.is_some()) {
+        // Nobody holds a number of requests in flight: those that were, on average.
+        figures.tps_per_user = rate(throughput_tps, flow.in_flight_mean);
+        users = flow.in_flight_mean.ceil().max(1.0) as u32;
+    }
+    figures.intervals = intervals(&figures, samples, &timed, window.as_ref(), users);
     figures
 }
 
@@ -97,13 +118,14 @@ pub fn summarise(outcome: &LoadOutcome, asked: &Asked) -> Figures {
 fn intervals(
     figures: &Figures,
     samples: &[RequestSample],
+    timed: &[&RequestSample],
     window: Option<&Window>,
     concurrency: u32,
 ) -> Intervals {
     type Latency = fn(&RequestSample) -> Option<f64>;
     let of_median = |claimed: &Percentiles, latency: Latency| -> Option<Interval> {
         claimed.p50_s?;
-        let latencies: Vec<f64> = samples.iter().filter_map(latency).collect();
+        let latencies: Vec<f64> = timed.iter().filter_map(|s| latency(s)).collect();
         interval::of_latency(&latencies, concurrency, Statistic::Median)
     };
     Intervals {
@@ -211,6 +233,11 @@ mod tests {
         concurrency: 2,
         max_tokens: 11,
         instances: 3,
+        batches: None,
+        limits: Limits {
+            ttft_s: None,
+            tpot_s: None,
+        },
     };
 
     fn close(a: f64, b: f64) {

@@ -1,6 +1,10 @@
 //! How far a cell's figures can be trusted: each flag says what was seen and what to do.
 
+mod open;
+
+use super::client::CellClient;
 use super::figures::{Figures, Flag, FlagKind, Mode, Percentiles};
+use crate::prompts::LengthSource;
 use crate::units::{Ratio, Secs};
 
 /// Where each flag begins (measurement rules 2, 4, 7, 14 and 15).
@@ -20,6 +24,8 @@ pub struct Thresholds {
     pub instance_spread: u32,
     /// Share of answers that may end before `max_tokens`.
     pub stopped_early: f64,
+    /// Chunks per second, as a share of the load client's ceiling.
+    pub of_client_ceiling: f64,
 }
 
 impl Default for Thresholds {
@@ -32,6 +38,7 @@ impl Default for Thresholds {
             connect_s: 0.1,
             instance_spread: 1,
             stopped_early: 0.0,
+            of_client_ceiling: 0.1,
         }
     }
 }
@@ -54,6 +61,12 @@ pub struct Context {
     pub gave_up: Option<String>,
     /// Where the servers are, if this program did not start them.
     pub attached: Option<String>,
+    /// The length that prompts were to have, in tokens, and how it was reached.
+    pub prompt_length: Option<(u32, LengthSource)>,
+    /// No answer could end by itself.
+    pub exact_output: bool,
+    /// What the load client did and can do.
+    pub client: CellClient,
     /// The TTFT p95 that a cell may have, in milliseconds.
     pub ttft_limit_ms: Option<f64>,
 }
@@ -67,11 +80,14 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
         empty_window(figures),
         cached(figures, context),
         client_limited(figures, &context.thresholds),
+        context.client.flag(context.thresholds.of_client_ceiling),
         slow_connects(figures, &context.thresholds),
         unbalanced(figures, &context.thresholds),
+        open::in_flight_capped(figures),
         short_window(figures, context),
         no_steady_state(figures),
         stopped_early(figures, &context.thresholds),
+        prompt_length(figures, context),
         context.not_batched.as_ref().map(|why| Flag {
             kind: FlagKind::NotBatched,
             detail: format!("the server cannot batch these requests: {why}"),
@@ -84,6 +100,12 @@ pub fn verdict(figures: &Figures, context: &Context) -> Vec<Flag> {
             ),
         }),
         attached(figures, context),
+        context.exact_output.then(|| Flag {
+            kind: FlagKind::ExactOutput,
+            detail: "exact output length was asked for: the model ran without its end-of-sequence \
+                     tokens, so every answer is as long as asked, and goes on past its end"
+                .to_owned(),
+        }),
         over_ttft_limit(figures, context),
         context.identical_prompts.then(|| Flag {
             kind: FlagKind::IdenticalPrompts,
@@ -223,6 +245,10 @@ fn cached(figures: &Figures, context: &Context) -> Option<Flag> {
 }
 
 fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
+    // That requests were held back on purpose has a flag of its own.
+    if open::held(figures) > 0 {
+        return None;
+    }
     let (lag_s, which) = tail_s(&figures.dispatch_lag)?;
     let ttft_s = figures.ttft.p50_s.or(figures.ttft.mean_s);
     let of_ttft_s = ttft_s.map(|ttft_s| ttft_s * limits.dispatch_lag_of_ttft);
@@ -231,7 +257,7 @@ fn client_limited(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
         kind: FlagKind::ClientLimited,
         detail: format!(
             "this program was late in sending: dispatch lag {:.2} ms ({which}), above {:.2} ms. The \
-             machine is short of CPU: close other programs, or lower the concurrency",
+             machine is short of CPU: close other programs, or lower the concurrency or the rate",
             lag_s * 1e3,
             allowed_s * 1e3,
         ),
@@ -311,6 +337,9 @@ fn short_window(figures: &Figures, context: &Context) -> Option<Flag> {
 
 fn no_steady_state(figures: &Figures) -> Option<Flag> {
     let unsteady = figures.unsteady?;
+    if let Some(flag) = open::queue_grows(unsteady) {
+        return Some(flag);
+    }
     Some(Flag {
         kind: FlagKind::NoSteadyState,
         detail: format!(
@@ -335,201 +364,24 @@ fn stopped_early(figures: &Figures, limits: &Thresholds) -> Option<Flag> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::measure::figures::Intervals;
-    use crate::measure::sample::ErrorClass;
-    use crate::measure::steady::Unsteady;
-
-    /// 1,000 requests without anything to complain about.
-    fn good() -> Figures {
-        let fast = |s: f64| Percentiles {
-            n: 1000,
-            mean_s: Some(s),
-            p50_s: Some(s),
-            p90_s: Some(s),
-            p95_s: Some(s),
-            p99_s: Some(s),
-            max_s: Some(s),
-        };
-        Figures {
-            mode: Mode::Sustained,
-            requests: 1000,
-            errors: BTreeMap::new(),
-            throughput_tps: 100.0,
-            total_tokens: 8000,
-            elapsed_s: 80.0,
-            batch_tps: 100.0,
-            window_s: Some(75.0),
-            window_tokens: Some(7500.0),
-            window_completions: Some(940),
-            window_capped: false,
-            window_trimmed_s: 0.0,
-            unsteady: None,
-            ttft: fast(0.6),
-            tpot: fast(0.02),
-            itl: fast(0.02),
-            e2e: fast(1.0),
-            connect: fast(0.001),
-            dispatch_lag: fast(0.0005),
-            tps_per_user: 10.0,
-            prompt_tokens: 50_000,
-            cached_tokens: Some(500),
-            mean_output_tokens: Some(8.0),
-            stopped_early: Some(0.0),
-            connect_retries: 0,
-            connect_retry_s: 0.0,
-            per_instance: [(0, 500), (1, 499)].into(),
-            intervals: Intervals::default(),
-        }
-    }
-
-    fn kinds(change: impl FnOnce(&mut Figures, &mut Context)) -> Vec<FlagKind> {
-        let (mut figures, mut context) = (good(), Context::default());
-        change(&mut figures, &mut context);
-        let flags = verdict(&figures, &context);
-        flags.into_iter().map(|flag| flag.kind).collect()
-    }
-
-    #[test]
-    fn a_good_cell_has_no_flag_and_each_limit_is_just_beyond_it() {
-        assert_eq!(kinds(|_, _| {}), []);
-        assert_eq!(
-            kinds(|f, _| {
-                f.errors = [(ErrorClass::Reset, 10)].into();
-                f.dispatch_lag.p99_s = Some(0.005);
-                f.connect.p99_s = Some(0.1);
-            }),
-            []
-        );
-    }
-
-    #[test]
-    fn every_flag_has_its_cause() {
-        type Change = fn(&mut Figures, &mut Context);
-        let cases: [(FlagKind, Change); 15] = [
-            (FlagKind::Attached, |_, c| {
-                c.attached = Some("http://127.0.0.1:1234".to_owned());
-            }),
-            (FlagKind::FlagsNotApplied, |_, c| {
-                c.flag_differences = vec!["--decode-concurrency is missing".to_owned()];
-            }),
-            (FlagKind::TooManyErrors, |f, _| {
-                f.errors = [(ErrorClass::Reset, 8), (ErrorClass::Timeout, 3)].into();
-            }),
-            (FlagKind::ServerNotAlive, |_, c| {
-                c.not_alive = Some("instance 1, after the cell".to_owned());
-            }),
-            (FlagKind::EmptyWindow, |f, _| f.throughput_tps = 0.0),
-            (FlagKind::CachedPrompts, |f, _| f.cached_tokens = Some(501)),
-            (FlagKind::ClientLimited, |f, _| {
-                f.dispatch_lag.p99_s = Some(0.0051);
-            }),
-            (FlagKind::SlowConnects, |f, _| f.connect.p99_s = Some(0.101)),
-            (FlagKind::Unbalanced, |f, _| {
-                f.per_instance = [(0, 501), (1, 499)].into();
-            }),
-            (FlagKind::ShortWindow, |f, _| f.window_capped = true),
-            (FlagKind::NoSteadyState, |f, _| {
-                f.unsteady = Some(Unsteady::Drift { change: -0.2 });
-            }),
-            (FlagKind::NotBatched, |_, c| {
-                c.not_batched = Some("--kv-bits is set".to_owned());
-            }),
-            (FlagKind::StoppedEarly, |f, _| f.stopped_early = Some(0.02)),
-            (FlagKind::IdenticalPrompts, |_, c| {
-                c.identical_prompts = true;
-            }),
-            (FlagKind::DuplicateOf, |_, c| {
-                c.duplicate_of = Some("decode_concurrency=4".to_owned());
-            }),
-        ];
-        for (kind, change) in cases {
-            assert_eq!(kinds(change), [kind]);
-        }
-    }
-
-    #[test]
-    fn dispatch_lag_is_also_held_against_a_short_ttft() {
-        assert_eq!(
-            kinds(|f, _| {
-                f.ttft.p50_s = Some(0.04);
-                f.dispatch_lag.p99_s = Some(0.0006);
-            }),
-            [FlagKind::ClientLimited]
-        );
-    }
-
-    #[test]
-    fn few_samples_are_judged_by_the_highest_percentile_they_support() {
-        // 200 requests of which one was late: their p95 speaks for them.
-        assert_eq!(
-            kinds(|f, _| {
-                f.connect.p99_s = None;
-                f.connect.max_s = Some(1.2);
-            }),
-            []
-        );
-        assert_eq!(
-            kinds(|f, _| {
-                f.connect.p99_s = None;
-                f.connect.p95_s = Some(1.2);
-            }),
-            [FlagKind::SlowConnects]
-        );
-        assert_eq!(
-            kinds(|f, _| {
-                f.connect = Percentiles {
-                    n: 4,
-                    max_s: Some(1.2),
-                    ..Percentiles::default()
-                };
-            }),
-            [FlagKind::SlowConnects]
-        );
-    }
-
-    #[test]
-    fn a_cell_without_a_single_token_is_invalid() {
-        assert_eq!(
-            kinds(|f, _| {
-                f.requests = 0;
-                f.total_tokens = 0;
-            }),
-            [FlagKind::TooManyErrors]
-        );
-    }
-
-    #[test]
-    fn an_unbalanced_instance_that_answered_nothing_is_seen() {
-        assert_eq!(
-            kinds(|f, _| f.per_instance = [(0, 1000), (1, 0)].into()),
-            [FlagKind::Unbalanced]
-        );
-        assert_eq!(kinds(|f, _| f.per_instance = BTreeMap::new()), []);
-    }
-
-    #[test]
-    fn invalidating_flags_come_first_and_texts_say_what_to_do() {
-        let mut figures = good();
-        figures.errors = [(ErrorClass::Timeout, 500)].into();
-        figures.connect.p99_s = Some(0.5);
-        figures.window_capped = true;
-        let context = Context {
-            not_alive: Some("instance 0, after the cell".to_owned()),
-            ..Context::default()
-        };
-        let flags = verdict(&figures, &context);
-        let invalid: Vec<bool> = flags.iter().map(|f| f.kind.invalidates()).collect();
-        assert_eq!(invalid, [true, true, false, false]);
-        assert!(
-            flags[1].detail.contains("500 timeout"),
-            "{}",
-            flags[1].detail
-        );
-        assert!(flags[2].detail.contains("MLX_SERVER_BACKLOG"));
-    }
+fn prompt_length(figures: &Figures, context: &Context) -> Option<Flag> {
+    let (asked, source) = context.prompt_length?;
+    let mean = figures.mean_prompt_tokens()?;
+    let off = (mean / f64::from(asked) - 1.0).abs();
+    (off > source.tolerance()).then(|| Flag {
+        kind: FlagKind::PromptLength,
+        detail: format!(
+            "prompts had {mean:.1} tokens instead of {asked} ({} off): {}",
+            Ratio(off),
+            if mean > f64::from(asked) && source == LengthSource::Exact {
+                "the chat template and the prefix that makes each unique come to more than was \
+                 asked. Ask for longer prompts"
+            } else {
+                "compare by the real length"
+            }
+        ),
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod config;
 mod describe;
 pub mod discover;
 mod error;
+pub mod exact_output;
 mod header;
 pub mod memory;
 mod predict;

@@ -36,7 +36,9 @@ impl Attached {
 pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
     match kind {
         RunKind::Single | RunKind::Concurrent | RunKind::RoundRobin | RunKind::CustomSweep => &[],
-        RunKind::RoundRobinSweep => dimensions::axes_of(kind),
+        RunKind::RoundRobinSweep | RunKind::RateSweep | RunKind::ControlSweep => {
+            dimensions::axes_of(kind)
+        }
         RunKind::ConcurrencySweep | RunKind::FullSweep | RunKind::Quick | RunKind::Tune => {
             &[Axis::Concurrency]
         }
@@ -47,7 +49,11 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
 pub fn is_of_server(axis: &Axis) -> bool {
     match axis {
         Axis::Instances | Axis::DecodeConcurrency | Axis::PromptConcurrency | Axis::Flag(_) => true,
-        Axis::Concurrency | Axis::MaxTokens | Axis::PromptTokens => false,
+        Axis::Concurrency
+        | Axis::MaxTokens
+        | Axis::PromptTokens
+        | Axis::RequestRate
+        | Axis::Delivery => false,
     }
 }
 

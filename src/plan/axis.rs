@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::server_args::reserved;
-use crate::settings::{Kind, Var, list};
+use strum::VariantNames as _;
 
-/// Longest prompt that may be asked for, in tokens.
-const MAX_PROMPT_TOKENS: u32 = 1_000_000;
+use super::delivery::Delivery;
+use super::server_args::reserved;
+use crate::settings::rate;
+use crate::settings::{Kind, Rate, Var, list};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +20,10 @@ pub enum Axis {
     Concurrency,
     MaxTokens,
     PromptTokens,
+    /// Requests per second (open loop).
+    RequestRate,
+    /// How requests and answers travel: control cells.
+    Delivery,
     /// Any flag of the server, with its dashes.
     Flag(String),
 }
@@ -33,6 +38,8 @@ impl fmt::Display for Axis {
             Self::Concurrency => "concurrency",
             Self::MaxTokens => "max_tokens",
             Self::PromptTokens => "prompt_tokens",
+            Self::RequestRate => "request_rate",
+            Self::Delivery => "delivery",
             Self::Flag(flag) => flag,
         })
     }
@@ -40,13 +47,15 @@ impl fmt::Display for Axis {
 
 impl Axis {
     /// The built-in axes, in the order in which they are shown.
-    pub const BUILT_IN: [Self; 6] = [
+    pub const BUILT_IN: [Self; 8] = [
         Self::Instances,
         Self::DecodeConcurrency,
         Self::PromptConcurrency,
         Self::Concurrency,
         Self::MaxTokens,
         Self::PromptTokens,
+        Self::RequestRate,
+        Self::Delivery,
     ];
 
     /// Dashes in front and the difference between `-` and `_` do not count; any name that is
@@ -63,7 +72,7 @@ impl Axis {
             .unwrap_or_else(|| Self::Flag(format!("--{bare}")))
     }
 
-    /// The setting that gives this axis its values in the built-in sweeps.
+    /// The setting that gives this axis its values where it is swept without `--axis`.
     pub fn list_var(&self) -> Option<Var> {
         match self {
             Self::Instances => Some(Var::InstancesList),
@@ -71,7 +80,9 @@ impl Axis {
             Self::PromptConcurrency => Some(Var::PromptConcurrencyList),
             Self::Concurrency => Some(Var::ConcurrencyList),
             Self::MaxTokens => Some(Var::MaxTokensList),
-            Self::PromptTokens | Self::Flag(_) => None,
+            Self::RequestRate => Some(Var::RequestRateList),
+            Self::PromptTokens => Some(Var::PromptTokensList),
+            Self::Delivery | Self::Flag(_) => None,
         }
     }
 
@@ -83,7 +94,9 @@ impl Axis {
             Self::PromptConcurrency => Some(Var::PromptConcurrency),
             Self::Concurrency => Some(Var::Concurrency),
             Self::MaxTokens => Some(Var::MaxTokens),
-            Self::PromptTokens | Self::Flag(_) => None,
+            Self::RequestRate => Some(Var::RequestRate),
+            Self::PromptTokens => Some(Var::PromptTokens),
+            Self::Delivery | Self::Flag(_) => None,
         }
     }
 
@@ -103,8 +116,12 @@ impl Axis {
 #[serde(untagged)]
 pub enum AxisValues {
     Numbers(Vec<u32>),
+    /// Of [`Axis::Delivery`]. Before texts: the first kind that fits is what a preset is read as.
+    Deliveries(Vec<Delivery>),
     /// Of a flag. An empty text leaves the flag out: the server's own default.
     Texts(Vec<String>),
+    /// Of the request rate. Written with a decimal point, so that they are not read as numbers.
+    Rates(Vec<Rate>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +171,8 @@ impl SweepAxis {
                 }
                 AxisValues::Texts(flag_values(&axis, values)?)
             }
+            Axis::RequestRate => AxisValues::Rates(rates(&axis, values)?),
+            Axis::Delivery => AxisValues::Deliveries(deliveries(&axis, values)?),
             _ => AxisValues::Numbers(numbers(&axis, values)?),
         };
         Ok(Self { axis, values })
@@ -183,7 +202,7 @@ impl SweepAxis {
 fn numbers(axis: &Axis, values: &str) -> Result<Vec<u32>, AxisError> {
     let (min, max) = match axis.list_var().map(|var| var.spec().kind) {
         Some(Kind::List { min, max }) => (min, max),
-        _ => (1, MAX_PROMPT_TOKENS),
+        _ => (1, u32::MAX),
     };
     let kind = Kind::List { min, max };
     list::parse(&values.replace('|', ","), min..=max).map_err(|e| AxisError::Values {
@@ -191,6 +210,28 @@ fn numbers(axis: &Axis, values: &str) -> Result<Vec<u32>, AxisError> {
         problem: e.to_string(),
         accepted: kind.accepted(),
     })
+}
+
+fn rates(axis: &Axis, values: &str) -> Result<Vec<Rate>, AxisError> {
+    rate::parse_list(&values.replace('|', ",")).map_err(|problem| AxisError::Values {
+        axis: axis.clone(),
+        problem,
+        accepted: rate::accepted(),
+    })
+}
+
+fn deliveries(axis: &Axis, values: &str) -> Result<Vec<Delivery>, AxisError> {
+    let each = values.split([',', '|', ' ']).map(str::trim);
+    let read = |text: &str| {
+        text.replace('-', "_")
+            .parse()
+            .map_err(|_| AxisError::Values {
+                axis: axis.clone(),
+                problem: format!("`{text}` is no delivery"),
+                accepted: Delivery::VARIANTS.join(", "),
+            })
+    };
+    each.filter(|text| !text.is_empty()).map(read).collect()
 }
 
 fn flag_values(axis: &Axis, values: &str) -> Result<Vec<String>, AxisError> {
@@ -254,6 +295,18 @@ mod tests {
             let values = AxisValues::Numbers(values);
             assert_eq!(SweepAxis::parse(text), Ok(SweepAxis { axis, values }));
         }
+    }
+
+    #[test]
+    fn rates_take_fractions_and_are_not_taken_for_numbers_in_a_file() {
+        let axis = SweepAxis::parse("request-rate=0.5..2x2|4").unwrap();
+        assert_eq!(axis.axis, Axis::RequestRate);
+        let json = serde_json::to_string(&axis.values).unwrap();
+        assert_eq!(json, "[0.5,1.0,2.0,4.0]");
+        let back: AxisValues = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, axis.values);
+        let error = SweepAxis::parse("request_rate=fast").unwrap_err();
+        assert!(error.to_string().contains("requests per second"), "{error}");
     }
 
     #[test]

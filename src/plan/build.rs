@@ -5,7 +5,8 @@ use std::path::Path;
 
 use strum::IntoEnumIterator;
 
-use super::axis::{Axis, SweepAxis};
+use super::axis::{Axis, AxisError, SweepAxis};
+use super::cell::Cell;
 use super::error::PlanError;
 use super::grid::{Grid, MAX_CELLS, Requests};
 use super::known_flags::{FlagError, KnownFlags};
@@ -13,6 +14,7 @@ use super::server_args::{ArgError, ServerArgs};
 use super::{
     Attached, Balancer, EffectiveSetting, ModelRef, Order, Plan, ReferenceRule, RunKind,
     ServerOptions, ThermalRule, TuneRule, WindowRule, Workload, attached, dimensions, notices,
+    open_loop,
 };
 use crate::measure::figures::Mode;
 use crate::settings::{Settings, Source, Var};
@@ -118,14 +120,15 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         user_args(c, inputs.known_flags)
     };
     let mode = mode(c);
-    let grid = dimensions::grid(c, &mut args, mode);
+    let grid = dimensions::grid(c, &mut args, mode, inputs.nginx_found);
     let largest = grid
         .as_ref()
         .map_or(1, |g| g.instances.iter().copied().max().unwrap_or(1));
     let servers = servers(c, &args, largest, inputs.nginx_found);
-    let workload = workload(c, mode);
+    let workload = workload(c, mode, inputs.model.synthetic, inputs.drawn_seed);
     let order = order(c, inputs.drawn_seed);
     let cells = grid.map(|grid| cells(c, &grid)).unwrap_or_default();
+    let finalists = finalists(c, mode, &cells);
     let tune = tune(c, cells.len() as u32, inputs.drawn_seed);
     if !context.errors.is_empty() {
         return Err(context.errors);
@@ -143,6 +146,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         order,
         reference: reference(&context),
         thermal: thermal(&context),
+        finalists,
         tune,
         continue_on_error: context.settings.is_on(Var::ContinueOnError),
         cell_pause_s: context.number(Var::CellPause),
@@ -241,7 +245,7 @@ fn mode(c: &mut Context) -> Mode {
     mode
 }
 
-fn workload(c: &mut Context, mode: Mode) -> Workload {
+fn workload(c: &mut Context, mode: Mode, synthetic: bool, drawn_seed: Option<u32>) -> Workload {
     let window = WindowRule {
         min_s: c.number(Var::WindowMinS),
         min_e2e: c.number(Var::WindowMinE2e),
@@ -257,17 +261,74 @@ fn workload(c: &mut Context, mode: Mode) -> Workload {
             ),
         );
     }
+    check_prompts_file(c);
+    let exact_output = exact_output(c, synthetic);
     Workload {
         prompt: c.settings.text(Var::Prompt).unwrap_or_default().to_owned(),
+        // Whoever has read it puts it in: nothing is looked up here.
+        prompt_file: None,
         temperature: c.number(Var::Temperature),
         stream: c.settings.is_on(Var::Stream),
         mode,
         identical_prompts: c.settings.is_on(Var::IdenticalPrompts),
+        exact_output,
         window,
         warmup_requests: c.int(Var::WarmupRequests),
         request_timeout_s: c.number(Var::RequestTimeout),
         retry_attempts: c.int(Var::RetryAttempts),
         retry_sleep_s: c.number(Var::RetrySleep),
+        open: open_loop::open_loop(c, drawn_seed),
+        limits: open_loop::limits(c),
+    }
+}
+
+fn exact_output(c: &mut Context, synthetic: bool) -> bool {
+    if !c.settings.is_on(Var::ExactOutput) {
+        return false;
+    }
+    let why = if c.attached.is_some() {
+        "an attached server has loaded its model as it is"
+    } else if synthetic {
+        "a synthetic model never ends an answer by itself"
+    } else {
+        c.notices.push(
+            "MLX_EXACT_OUTPUT is on: the server loads the model without its end-of-sequence tokens, \
+             so answers go on past their end, and results are labelled."
+                .to_owned(),
+        );
+        return true;
+    };
+    if c.chosen_now(Var::ExactOutput) {
+        c.notices
+            .push(format!("MLX_EXACT_OUTPUT is not used: {why}."));
+    }
+    false
+}
+
+/// Prompts of a file are asked as they are.
+fn check_prompts_file(c: &mut Context) {
+    if c.settings.int(Var::PromptTokens).is_none() {
+        c.computed.insert(Var::PromptTokens, "own".to_owned());
+    }
+    if c.settings.path(Var::PromptsFile).is_none() {
+        return;
+    }
+    let why = "the prompts of MLX_PROMPTS_FILE are asked as they are, so they cannot be of one \
+               length. Leave one of both out";
+    if let Some(axis) = c.axes.iter().find(|a| a.axis == Axis::PromptTokens) {
+        c.errors.push(PlanError::Axis(AxisError::Values {
+            axis: axis.axis.clone(),
+            problem: why.to_owned(),
+            accepted: "no prompt lengths beside a prompt file".to_owned(),
+        }));
+    } else if dimensions::prompt_tokens_listed(c) {
+        c.setting_error(Var::PromptTokensList, why);
+    } else if c.settings.int(Var::PromptTokens).is_some() {
+        c.setting_error(Var::PromptTokens, why);
+    }
+    if c.chosen_now(Var::Prompt) {
+        c.notices
+            .push("MLX_PROMPT is not used: MLX_PROMPTS_FILE gives the prompts.".to_owned());
     }
 }
 
@@ -278,7 +339,7 @@ fn order(c: &mut Context, drawn_seed: Option<u32>) -> Order {
     }
     let seed = c.settings.int(Var::Seed);
     if c.settings.text(Var::Order) == Some("nested") {
-        if c.chosen_now(Var::Seed) && seed.is_some() {
+        if c.chosen_now(Var::Seed) && seed.is_some() && !open_loop::is_asked(c) {
             c.notices
                 .push("MLX_SEED is not used: MLX_ORDER=nested is the plan's order.".to_owned());
         }
@@ -316,7 +377,9 @@ fn tune(c: &mut Context, cells: u32, drawn_seed: Option<u32>) -> Option<TuneRule
 
 /// Only sweeps last so long that a machine can change meanwhile.
 fn reference(c: &Context) -> Option<ReferenceRule> {
-    is_sweep(c.kind).then(|| ReferenceRule {
+    // Two windows of random arrivals differ by more than a machine drifts.
+    let compares = is_sweep(c.kind) && !open_loop::is_asked(c);
+    compares.then(|| ReferenceRule {
         every_s: c.number(Var::ReferenceEvery),
         drift: c.number(Var::DriftLimit) / 100.0,
     })
@@ -330,6 +393,18 @@ fn thermal(c: &Context) -> Option<ThermalRule> {
         cool_down_max_s: c.number(Var::CoolDownMax),
         asked_for: c.settings.is_given(Var::ThermalGate),
     })
+}
+
+/// Attached servers are not started anew; compatible mode does what the Python lab did; and in an open
+/// loop the most tokens per second are those of the highest rate.
+fn finalists(c: &Context, mode: Mode, cells: &[Cell]) -> u32 {
+    let open = cells.iter().any(|cell| cell.load.request_rate.is_some());
+    let apt = !matches!(c.kind, RunKind::ControlSweep | RunKind::Tune)
+        && is_sweep(c.kind)
+        && mode == Mode::Sustained
+        && c.attached.is_none()
+        && !open;
+    if apt { c.int(Var::Finalists) } else { 0 }
 }
 
 fn is_sweep(kind: RunKind) -> bool {
@@ -416,10 +491,13 @@ fn balancer(c: &mut Context, largest: u32, nginx_found: bool) -> Balancer {
     }
     let several = match c.kind {
         RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::FullSweep => true,
-        RunKind::Single | RunKind::Concurrent => false,
-        RunKind::ConcurrencySweep | RunKind::CustomSweep | RunKind::Quick | RunKind::Tune => {
-            largest > 1
-        }
+        // Control cells say themselves how they are reached.
+        RunKind::Single | RunKind::Concurrent | RunKind::ControlSweep => false,
+        RunKind::ConcurrencySweep
+        | RunKind::CustomSweep
+        | RunKind::Quick
+        | RunKind::RateSweep
+        | RunKind::Tune => largest > 1,
     };
     let balancer = match c.settings.text(Var::Balancer) {
         Some(chosen) if several && chosen == "nginx" => {

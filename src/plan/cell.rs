@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Delivery;
+use crate::settings::Rate;
+
 /// A server flag that an axis sets, as in `--prefill-step-size` = `512`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FlagValue {
@@ -34,13 +37,19 @@ impl ServerPoint {
 /// What is asked of the servers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LoadPoint {
-    /// Requests in flight.
+    /// Requests in flight; where they come at a rate, the most that ever are.
     pub concurrency: u32,
     /// Requests in all (compatible mode and checks); `None` in sustained mode.
     pub requests: Option<u32>,
     pub max_tokens: u32,
     /// Length the prompt is padded to, in tokens; `None` leaves it as it is.
     pub prompt_tokens: Option<u32>,
+    /// Requests come at this rate (open loop); `None` holds `concurrency` of them in flight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_rate: Option<Rate>,
+    /// Of a control cell; `None` is the plan's own way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,17 +70,24 @@ impl Cell {
 }
 
 /// `instances=1 decode_concurrency=8 prompt_concurrency=2 concurrency=4`, then what else is swept.
+/// Of an open loop, `request_rate=0.5` instead of the concurrency.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |v: Option<u32>| v.map_or_else(|| "own".to_owned(), |v| v.to_string());
         write!(
             f,
-            "instances={} decode_concurrency={} prompt_concurrency={} concurrency={}",
+            "instances={} decode_concurrency={} prompt_concurrency={}",
             self.point.instances,
             shown(self.point.decode_concurrency),
             shown(self.point.prompt_concurrency),
-            self.load.concurrency,
         )?;
+        match self.load.request_rate {
+            Some(rate) => write!(f, " request_rate={rate}")?,
+            None => write!(f, " concurrency={}", self.load.concurrency)?,
+        }
+        if let Some(delivery) = self.load.delivery {
+            write!(f, " delivery={delivery}")?;
+        }
         for FlagValue { flag, value } in &self.point.flags {
             write!(f, " {flag}={value}")?;
         }

@@ -7,13 +7,15 @@ use super::RunKind;
 use super::attached;
 use super::axis::{Axis, AxisError, AxisValues};
 use super::build::Context;
+use super::delivery;
 use super::error::PlanError;
 use super::grid::{Grid, Requests};
 use super::known_flags::FlagError;
+use super::open_loop;
 use super::server_args::{ServerArgs, reserved};
 use super::tune::CONFIRMED_BY;
 use crate::measure::figures::Mode;
-use crate::settings::Var;
+use crate::settings::{Rate, Var};
 
 pub(super) const BATCH_FLAGS: [&str; 2] = ["--decode-concurrency", "--prompt-concurrency"];
 
@@ -22,6 +24,8 @@ pub(super) fn axes_of(kind: RunKind) -> &'static [Axis] {
     match kind {
         RunKind::Single | RunKind::Concurrent | RunKind::RoundRobin | RunKind::CustomSweep => &[],
         RunKind::ConcurrencySweep => &[Axis::DecodeConcurrency, Axis::PromptConcurrency],
+        RunKind::RateSweep => &[Axis::RequestRate],
+        RunKind::ControlSweep => &[Axis::Delivery],
         RunKind::RoundRobinSweep => &[Axis::MaxTokens, Axis::Concurrency],
         RunKind::FullSweep | RunKind::Tune => &[
             Axis::Instances,
@@ -46,8 +50,21 @@ pub(super) fn own_axes(c: &Context) -> &'static [Axis] {
     }
 }
 
+/// No kind sweeps prompt lengths by itself; a list of them does it in any sweep. `quick` has axes
+/// enough for its minute.
+pub(super) fn prompt_tokens_listed(c: &Context) -> bool {
+    !c.kind.is_check()
+        && c.kind != RunKind::Quick
+        && !c.settings.list(Var::PromptTokensList).is_empty()
+}
+
 /// `None` only where an error was noted.
-pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option<Grid> {
+pub(super) fn grid(
+    c: &mut Context,
+    args: &mut ServerArgs,
+    mode: Mode,
+    nginx_found: bool,
+) -> Option<Grid> {
     if c.kind.is_check() {
         if let Some(axis) = c.axes.first() {
             c.errors.push(PlanError::AxisOfCheck {
@@ -58,11 +75,13 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
         let batches = batch_sizes(c, &BTreeMap::new(), Some(args));
         return Some(check(c, batches));
     }
-    if c.kind == RunKind::CustomSweep && c.axes.is_empty() {
+    if c.kind == RunKind::CustomSweep && c.axes.is_empty() && !prompt_tokens_listed(c) {
         c.errors.push(PlanError::NoAxis);
         return None;
     }
     let errors_before = c.errors.len();
+    open_loop::check(c, mode);
+    let rates = rate_axis(c);
     let (numbers, flags) = axes(c);
     if c.attached.is_none() {
         strip(c, args, &numbers, &flags);
@@ -84,9 +103,12 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
         flags,
         concurrency: Vec::new(),
         max_tokens: single(&Axis::MaxTokens, Var::MaxTokens),
-        prompt_tokens: numbers
-            .get(&Axis::PromptTokens)
-            .map_or_else(|| vec![None], |v| v.iter().copied().map(Some).collect()),
+        prompt_tokens: match numbers.get(&Axis::PromptTokens) {
+            Some(values) => values.iter().copied().map(Some).collect(),
+            None => vec![c.settings.int(Var::PromptTokens)],
+        },
+        rates: open_loop::rates(c, rates),
+        deliveries: delivery::swept(c, nginx_found),
         requests: requests(c, mode),
         repeats: repeats(c),
     };
@@ -94,16 +116,41 @@ pub(super) fn grid(c: &mut Context, args: &mut ServerArgs, mode: Mode) -> Option
     if let Some(attached) = &c.attached {
         grid.instances = vec![attached.urls.len() as u32];
     } else if !numbers.contains_key(&Axis::Instances)
-        && !matches!(c.kind, RunKind::RoundRobinSweep | RunKind::CustomSweep)
+        && !matches!(
+            c.kind,
+            RunKind::RoundRobinSweep | RunKind::CustomSweep | RunKind::RateSweep
+        )
     {
         grid.instances = vec![1];
         c.computed.insert(Var::ServerInstances, "1".to_owned());
     }
-    grid.concurrency = numbers
-        .get(&Axis::Concurrency)
-        .cloned()
-        .unwrap_or_else(|| vec![fixed_concurrency(c, &grid)]);
+    grid.concurrency = if open_loop::is_asked(c) {
+        vec![c.int(Var::MaxInFlight)]
+    } else {
+        numbers
+            .get(&Axis::Concurrency)
+            .cloned()
+            .unwrap_or_else(|| vec![fixed_concurrency(c, &grid)])
+    };
+    if open_loop::is_search(c) {
+        one_point(c, &mut grid);
+    }
     Some(grid)
+}
+
+/// Rates are searched for one combination of everything else.
+fn one_point(c: &mut Context, grid: &mut Grid) {
+    if grid.repeats > 1 {
+        c.notices.push(
+            "MLX_REPEATS is not used: rates are searched once. Give MLX_REQUEST_RATE_LIST to repeat \
+             them."
+                .to_owned(),
+        );
+        grid.repeats = 1;
+    }
+    if grid.size() != Some(1) {
+        c.errors.push(PlanError::SearchOfSeveral);
+    }
 }
 
 /// A search repeats its leading cells by itself.
@@ -192,7 +239,9 @@ fn check(c: &mut Context, (decode, prompt): BatchSizes) -> Grid {
         flags: Vec::new(),
         concurrency: vec![concurrency],
         max_tokens: vec![c.int(Var::MaxTokens)],
-        prompt_tokens: vec![None],
+        prompt_tokens: vec![c.settings.int(Var::PromptTokens)],
+        rates: open_loop::rates(c, None),
+        deliveries: vec![None],
         requests: Requests::Fixed(requests),
         repeats: c.int(Var::Repeats),
     }
@@ -206,9 +255,13 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
     let mut numbers: Numbers = BTreeMap::new();
     let mut flags: Flags = Vec::new();
     for axis in own_axes(c) {
-        if let Some(var) = axis.list_var() {
+        if let Some(var) = axis.list_var().filter(|_| *axis != Axis::RequestRate) {
             numbers.insert(axis.clone(), c.settings.list(var).to_vec());
         }
+    }
+    if prompt_tokens_listed(c) {
+        let lengths = c.settings.list(Var::PromptTokensList).to_vec();
+        numbers.insert(Axis::PromptTokens, lengths);
     }
     for axis in c.axes {
         match (&axis.axis, &axis.values) {
@@ -230,15 +283,20 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
                 })),
                 Err(error) => c.errors.push(error),
             },
-            (built_in, AxisValues::Numbers(values)) => {
+            // Read by `rate_axis`, and by `delivery::swept`.
+            (Axis::RequestRate, AxisValues::Rates(_))
+            | (Axis::Delivery, AxisValues::Deliveries(_)) => {}
+            (built_in, AxisValues::Numbers(values))
+                if !matches!(built_in, Axis::RequestRate | Axis::Delivery) =>
+            {
                 numbers.insert(built_in.clone(), values.clone());
             }
             // Only a hand-made axis can be so: parsing gives built-in axes numbers.
-            (built_in, AxisValues::Texts(_)) => {
+            (built_in, _) => {
                 c.errors.push(PlanError::Axis(AxisError::Values {
                     axis: built_in.clone(),
-                    problem: "it holds texts".to_owned(),
-                    accepted: "whole numbers".to_owned(),
+                    problem: "its values are of another kind".to_owned(),
+                    accepted: "whole numbers, rates of requests, or deliveries".to_owned(),
                 }));
             }
         }
@@ -250,6 +308,19 @@ fn axes(c: &mut Context) -> (Numbers, Flags) {
         without_repeats(c, flag, values);
     }
     (numbers, flags)
+}
+
+/// The rates of the kind's own list or of `--axis`; `None` where they are not swept.
+fn rate_axis(c: &mut Context) -> Option<Vec<Rate>> {
+    let named = c.axes.iter().find_map(|axis| match &axis.values {
+        AxisValues::Rates(rates) if axis.axis == Axis::RequestRate => Some(rates.clone()),
+        _ => None,
+    });
+    let own = own_axes(c).contains(&Axis::RequestRate);
+    let listed = || c.settings.rates(Var::RequestRateList).to_vec();
+    let mut rates = named.or_else(|| own.then(listed).filter(|rates| !rates.is_empty()))?;
+    without_repeats(c, "request_rate", &mut rates);
+    Some(rates)
 }
 
 fn without_repeats<T: Clone + Eq + Hash + ToString>(

@@ -33,6 +33,16 @@ pub enum PlanError {
          started with is fixed. Sweep concurrency, max_tokens or prompt_tokens, or set MLX_ATTACH=off."
     )]
     AxisOfAttached { axis: Axis, urls: String },
+    #[error(
+        "axis concurrency cannot be swept together with a request rate: requests then come at their \
+         own rate, and are not held in flight. Leave out one of the two."
+    )]
+    AxisOfOpenLoop,
+    #[error(
+        "a search for the rate that saturates a server takes one server: give the rates \
+         (MLX_REQUEST_RATE_LIST=0.5..16x2) to combine them with other axes, or give those one value."
+    )]
+    SearchOfSeveral,
     #[error("a custom sweep needs an axis: --axis concurrency=1..64x2, or any flag of the server.")]
     NoAxis,
     #[error(

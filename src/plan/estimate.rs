@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cell::{Cell, LoadPoint};
 use super::commands::Transition;
 use super::grid::decoded_together;
+use super::rate_search;
 use super::warm_up;
 use super::{Plan, ServerPoint};
 use crate::measure::figures::Mode;
@@ -77,6 +78,14 @@ pub fn estimate(plan: &Plan, pace: Pace) -> Estimate {
         sum.cells += 1;
         previous = Some(cell);
     }
+    if plan.search_sentence().is_some() {
+        // All on the same servers.
+        let cells = f64::from(rate_search::USUAL_CELLS);
+        sum.cells = sum.cells.max(rate_search::USUAL_CELLS);
+        sum.warmup_s *= cells;
+        sum.measure_s *= cells;
+        sum.pause_s = plan.cell_pause_s * (cells - 1.0);
+    }
     sum
 }
 
@@ -89,6 +98,9 @@ fn warmup_s(plan: &Plan, cell: &Cell, request_s: f64) -> f64 {
 
 /// Requests beyond the batch wait for their turn.
 fn waves(cell: &Cell) -> f64 {
+    if cell.load.request_rate.is_some() {
+        return 1.0;
+    }
     (f64::from(cell.load.concurrency.max(1)) / batch(&cell.point)).max(1.0)
 }
 
@@ -100,10 +112,14 @@ fn measure_s(plan: &Plan, cell: &Cell, request_s: f64) -> f64 {
         return (f64::from(requests) / concurrency).ceil().max(1.0) * e2e_s;
     }
     let rule = &plan.workload.window;
+    let per_answer_s = match cell.load.request_rate {
+        Some(rate) => 1.0 / rate.rps(),
+        None => e2e_s / concurrency,
+    };
     let window_s = rule
         .min_s
         .max(rule.min_e2e * e2e_s)
-        .max(f64::from(rule.min_completions) / concurrency * e2e_s)
+        .max(f64::from(rule.min_completions) * per_answer_s)
         .min(rule.max_s);
     // Ramp-up before the window, and answers that are still on their way after it.
     window_s + 2.0 * e2e_s

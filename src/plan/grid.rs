@@ -5,6 +5,8 @@
 //! and only the missing ones are added; the request cells of a point share its servers.
 
 use super::cell::{Cell, FlagValue, LoadPoint, ServerPoint};
+use super::delivery::Delivery;
+use crate::settings::Rate;
 
 /// What `mlx_lm.server` takes where its flag is not given.
 pub const SERVER_DECODE_CONCURRENCY: u32 = 32;
@@ -43,6 +45,9 @@ pub(super) struct Grid {
     pub concurrency: Vec<u32>,
     pub max_tokens: Vec<u32>,
     pub prompt_tokens: Vec<Option<u32>>,
+    /// `None` is the closed loop.
+    pub rates: Vec<Option<Rate>>,
+    pub deliveries: Vec<Option<Delivery>>,
     pub requests: Requests,
     pub repeats: u32,
 }
@@ -57,6 +62,8 @@ impl Grid {
             self.concurrency.len(),
             self.max_tokens.len(),
             self.prompt_tokens.len(),
+            self.rates.len(),
+            self.deliveries.len(),
             self.repeats as usize,
         ];
         dimensions
@@ -103,12 +110,16 @@ impl Grid {
         for &max_tokens in &self.max_tokens {
             for &prompt_tokens in &self.prompt_tokens {
                 for &concurrency in &self.concurrency {
-                    loads.push(LoadPoint {
-                        concurrency,
-                        requests: self.requests.of(concurrency),
-                        max_tokens,
-                        prompt_tokens,
-                    });
+                    for &request_rate in &self.rates {
+                        loads.extend(self.deliveries.iter().map(|&delivery| LoadPoint {
+                            concurrency,
+                            requests: self.requests.of(concurrency),
+                            max_tokens,
+                            prompt_tokens,
+                            request_rate,
+                            delivery,
+                        }));
+                    }
                 }
             }
         }
@@ -201,6 +212,8 @@ mod tests {
             concurrency: vec![32, 1],
             max_tokens: vec![64],
             prompt_tokens: vec![None],
+            rates: vec![None],
+            deliveries: vec![None],
             requests: Requests::PerConcurrency(2),
             repeats: 2,
         }

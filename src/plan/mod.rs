@@ -7,14 +7,19 @@ pub mod axis;
 pub mod build;
 pub mod cell;
 pub mod commands;
+pub mod context;
+pub mod delivery;
 mod dimensions;
 pub mod error;
 pub mod estimate;
+pub mod finalists;
 pub mod grid;
 pub mod known_flags;
 pub mod notices;
+pub mod open_loop;
 pub mod order;
 pub mod quick;
+pub mod rate_search;
 pub mod server_args;
 #[cfg(test)]
 mod tests;
@@ -30,12 +35,16 @@ pub use attached::Attached;
 pub use axis::{Axis, AxisValues, SweepAxis};
 pub use build::{Inputs, build};
 pub use cell::{Cell, FlagValue, LoadPoint, ServerPoint};
+pub use delivery::Delivery;
 pub use error::PlanError;
 pub use known_flags::KnownFlags;
+pub use open_loop::{Arrivals, OpenLoop};
 pub use order::Order;
 pub use tune::TuneRule;
 
 use crate::measure::figures::Mode;
+use crate::measure::flow::Limits;
+use crate::prompts::PromptFile;
 
 /// What a run is called on the command line and in file names.
 #[derive(
@@ -61,6 +70,8 @@ pub enum RunKind {
     FullSweep,
     CustomSweep,
     Quick,
+    RateSweep,
+    ControlSweep,
     /// Near the best cell of a grid, from a fraction of its cells.
     Tune,
 }
@@ -116,11 +127,18 @@ pub enum Balancer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     pub prompt: String,
+    /// Its prompts are asked instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_file: Option<PromptFile>,
     pub temperature: f64,
     pub stream: bool,
     pub mode: Mode,
     /// Ask the same prompt each time. The prompt cache then answers for the GPU: labelled.
     pub identical_prompts: bool,
+    /// The server loads the model without its end-of-sequence tokens; see
+    /// [`crate::models::exact_output`]. Off where there are none, or the server is attached.
+    #[serde(default)]
+    pub exact_output: bool,
     pub window: WindowRule,
     /// Warm-up requests per server before a cell.
     pub warmup_requests: u32,
@@ -128,6 +146,12 @@ pub struct Workload {
     /// Retries of transient HTTP errors, outside the measured window only.
     pub retry_attempts: u32,
     pub retry_sleep_s: f64,
+    /// How cells with a request rate are loaded; `None` where none has one (closed loop).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<OpenLoop>,
+    /// Answers within them count as goodput.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// When a sustained window is long enough (measurement rule 5).
@@ -213,6 +237,10 @@ pub struct Plan {
     /// from before there was one.
     #[serde(default)]
     pub thermal: Option<ThermalRule>,
+    /// How many combinations are measured to three repeats before the best is named; 0 where none
+    /// are: checks, `quick`, compatible mode, attached servers, runs from before there were any.
+    #[serde(default)]
+    pub finalists: u32,
     /// What `tune` keeps to; its cells are then the whole grid, of which most are not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tune: Option<TuneRule>,

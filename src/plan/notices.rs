@@ -9,7 +9,7 @@ use super::cell::ServerPoint;
 use super::commands::expected_flags;
 use super::grid::duplicate_of;
 use super::server_args::ServerArgs;
-use super::{Plan, dimensions};
+use super::{Plan, dimensions, open_loop};
 use crate::settings::Var;
 use crate::wording::sentence;
 
@@ -103,11 +103,14 @@ fn overridden_by_requests(plan: &Plan, args: &ServerArgs) -> Vec<String> {
 /// Settings chosen for this very run that its kind does not read.
 fn unused(c: &Context) -> Vec<String> {
     let own = dimensions::own_axes(c);
-    let swept = |axis: &Axis| own.contains(axis) || c.axes.iter().any(|a| a.axis == *axis);
+    let listed = |axis: &Axis| *axis == Axis::PromptTokens && dimensions::prompt_tokens_listed(c);
+    let swept =
+        |axis: &Axis| own.contains(axis) || listed(axis) || c.axes.iter().any(|a| a.axis == *axis);
     let mut notices = Vec::new();
     for axis in Axis::BUILT_IN {
         if let Some(list) = axis.list_var().filter(|&var| c.chosen_now(var))
             && !own.contains(&axis)
+            && !listed(&axis)
             // Told as what it is, an error.
             && (c.attached.is_none() || !attached::is_of_server(&axis))
         {
@@ -123,6 +126,8 @@ fn unused(c: &Context) -> Vec<String> {
         }
         if let Some(single) = axis.single_var().filter(|&var| c.chosen_now(var))
             && swept(&axis)
+            // A search begins with it.
+            && !(axis == Axis::RequestRate && open_loop::is_search(c))
         {
             notices.push(format!("{single} is not used: {axis} is swept."));
         }

@@ -23,6 +23,14 @@ pub enum Order {
 }
 
 impl Order {
+    /// `None` where the order is not random.
+    pub fn seed(self) -> Option<u32> {
+        match self {
+            Self::Nested => None,
+            Self::Random { seed } => Some(seed),
+        }
+    }
+
     /// The same cells as they run. `cells` are in the plan's order, all or some of them.
     pub fn arranged(self, mut cells: Vec<Cell>) -> Vec<Cell> {
         if let Self::Random { seed } = self {

@@ -12,15 +12,27 @@ pub fn tokens_alone(cell: &Cell) -> u32 {
     cell.load.max_tokens.min(ALONE)
 }
 
+/// Requests that are sent at once: as many as are held in flight. Where they come at a rate, what
+/// fills the servers' batches: so many may meet there.
+pub fn together(cell: &Cell) -> u32 {
+    let point = &cell.point;
+    let all = cell.load.concurrency;
+    match cell.load.request_rate {
+        Some(_) => all.min(decoded_together(point).saturating_mul(point.instances)),
+        None => all,
+    }
+}
+
 /// Tokens of each request when the cell's whole number of them is sent at once: so many that the
 /// first is still being answered when the last of its batch has joined. `None` where requests come
 /// one at a time, or no warm-up is wanted.
 pub fn tokens_together(plan: &Plan, cell: &Cell) -> Option<u32> {
-    if cell.load.concurrency < 2 || plan.workload.warmup_requests == 0 {
+    let at_once = together(cell);
+    if at_once < 2 || plan.workload.warmup_requests == 0 {
         return None;
     }
     let point = &cell.point;
-    let of_one_server = cell.load.concurrency.div_ceil(point.instances.max(1));
+    let of_one_server = at_once.div_ceil(point.instances.max(1));
     let batch = of_one_server.min(decoded_together(point));
     let joining = point
         .prompt_concurrency

@@ -7,11 +7,12 @@ use super::escape;
 use crate::board::{CellState, Dimension, DimensionValues, Entry, Layer};
 use crate::wording::capitalised;
 
-const FIGURES: [Layer; 6] = [
+const FIGURES: [Layer; 7] = [
     Layer::Throughput,
     Layer::TtftP50,
     Layer::TpotP50,
     Layer::E2eP50,
+    Layer::Goodput,
     Layer::Energy,
     Layer::Errors,
 ];
@@ -72,6 +73,12 @@ pub fn table(document: &Document<'_>) -> String {
     if let Some(best) = document.best() {
         let _ = writeln!(text, "\n{}", escape::markdown(&format!("Best: {best}")));
     }
+    let goodput = document.fact("Most goodput");
+    let goodput = goodput.map(|goodput| format!("Most goodput {goodput}"));
+    let found = ["Saturation", "Taxes"].map(|name| document.fact(name).map(capitalised));
+    for line in found.into_iter().flatten().chain(goodput) {
+        let _ = writeln!(text, "\n{}", escape::markdown(&line));
+    }
     if let Some(ties) = board.tied_with() {
         let _ = writeln!(text, "\n{}", escape::markdown(&capitalised(&ties)));
     }
@@ -79,6 +86,10 @@ pub fn table(document: &Document<'_>) -> String {
         let _ = writeln!(text, "\n{}", escape::markdown(&about));
     }
     if let Some(about) = document.about_energy() {
+        let _ = writeln!(text, "\n{}", escape::markdown(&about));
+    }
+    if let Some(client) = document.fact("Load client") {
+        let about = format!("Load client, without a model: {client}");
         let _ = writeln!(text, "\n{}", escape::markdown(&about));
     }
     let _ = writeln!(text, "\n{}", escape::markdown(&document.origin_line()));

@@ -1,27 +1,37 @@
 //! The cells that a run goes through: all of a plan, or those that an earlier start left.
 
+use super::confirming::Confirming;
 use super::refining::Refining;
+use super::searching::{Searching, is_search};
 use super::tuning::Tuning;
 use crate::board::Layer;
 use crate::engine::event::{CellResult, RunEnd};
 use crate::engine::source::{CellSource, Grid};
 use crate::measure::best::{Measured, Ranking, rank_measured};
 use crate::measure::interval::Interval;
-use crate::plan::{Cell, Plan, RunKind};
+use crate::measure::saturation::{RatePoint, Saturation};
+use crate::measure::tax::{self, Control, Tax};
+use crate::plan::{Cell, LoadPoint, Plan, RunKind, ServerPoint};
 use crate::store::resume::Resumed;
 use crate::store::row::CellRow;
 
 /// Every cell of a new run.
 pub fn all(plan: &Plan) -> Box<dyn CellSource> {
-    tuning(plan, &[]).unwrap_or_else(|| source(plan, plan.cells.clone(), Vec::new()))
+    let search = || Searching::new(plan, plan.cells.clone());
+    if let Some(search) = is_search(plan).then(search).flatten() {
+        return Box::new(search);
+    }
+    tuning(plan, &[]).unwrap_or_else(|| source(plan, plan.cells.clone(), Earlier::default()))
 }
 
 /// The cells without a row; of a search, those that it would still come to.
 pub fn left(resumed: &Resumed) -> Box<dyn CellSource> {
-    tuning(&resumed.plan, &resumed.rows).unwrap_or_else(|| {
-        let valid = Earlier::of(resumed).valid;
-        source(&resumed.plan, resumed.remaining(), valid)
-    })
+    let search = || Searching::resumed(resumed);
+    if let Some(search) = is_search(&resumed.plan).then(search).flatten() {
+        return Box::new(search);
+    }
+    tuning(&resumed.plan, &resumed.rows)
+        .unwrap_or_else(|| source(&resumed.plan, resumed.remaining(), Earlier::of(resumed)))
 }
 
 /// Whether there is nothing left of an earlier start.
@@ -38,10 +48,11 @@ fn tuning(plan: &Plan, rows: &[CellRow]) -> Option<Box<dyn CellSource>> {
     Some(Box::new(tuning))
 }
 
-fn source(plan: &Plan, left: Vec<Cell>, valid: Vec<(Cell, f64)>) -> Box<dyn CellSource> {
+fn source(plan: &Plan, left: Vec<Cell>, earlier: Earlier) -> Box<dyn CellSource> {
     let left = plan.order.arranged(left);
     match plan.kind {
-        RunKind::Quick => Box::new(Refining::new(plan, left, valid)),
+        RunKind::Quick => Box::new(Refining::new(plan, left, earlier.valid)),
+        _ if plan.finalists > 0 => Box::new(Confirming::new(plan, left, earlier)),
         _ => Box::new(Grid::new(left)),
     }
 }
@@ -57,6 +68,8 @@ pub struct Earlier {
     pub valid: Vec<(Cell, f64)>,
     /// Of each valid one, the interval of its figure within its window.
     intervals: Vec<Option<Interval>>,
+    /// Of each cell with a rate: what else it is, and what came of the rate.
+    rates: Vec<(String, RatePoint)>,
 }
 
 impl Earlier {
@@ -74,21 +87,55 @@ impl Earlier {
             rows: resumed.rows.clone(),
             valid,
             intervals,
+            rates: resumed
+                .rows
+                .iter()
+                .filter_map(|row| Some((at_any_rate(cell(row.cell)?), row.rate_point()?)))
+                .collect(),
         }
+    }
+
+    /// What ranks each combination.
+    pub fn measured(&self) -> impl Iterator<Item = Measured<(&ServerPoint, &LoadPoint)>> {
+        let valid = self.valid.iter().zip(&self.intervals);
+        valid.map(|((cell, throughput_tps), within)| Measured {
+            combination: cell.combination(),
+            throughput_tps: *throughput_tps,
+            within: *within,
+        })
+    }
+
+    /// What the whole run tells of the rates that its servers keep up with: each combination of
+    /// everything else, and that.
+    pub fn saturation(&self, now: &[CellResult]) -> Vec<(String, Saturation)> {
+        let now = now
+            .iter()
+            .filter_map(|result| Some((at_any_rate(&result.cell), result.rate_point()?)));
+        Saturation::by_group(self.rates.iter().cloned().chain(now))
+    }
+
+    /// What nginx and streaming cost, as far as the control cells of the whole run tell.
+    pub fn taxes(&self, now: &[CellResult]) -> Vec<(String, Vec<Tax>)> {
+        let valid = self.valid.iter().map(|(cell, tps)| (cell, *tps));
+        let now = now
+            .iter()
+            .filter_map(|result| Some((&result.cell, result.measurement()?.throughput_tps)));
+        tax::by_group(valid.chain(now).filter_map(|(cell, throughput_tps)| {
+            let control = Control {
+                delivery: cell.load.delivery?,
+                throughput_tps,
+            };
+            let mut at = cell.clone();
+            at.load.delivery = None;
+            Some((at.to_string(), control))
+        }))
     }
 
     /// The best combination of the whole run and its ties; each by its valid cells, the fastest
     /// first.
     pub fn ranking(&self, now: &[CellResult]) -> Option<Ranking<Vec<Cell>>> {
-        let before = self.valid.iter().zip(&self.intervals);
-        let before = before.map(|((cell, tps), within)| {
-            let measured = Measured {
-                combination: cell.combination(),
-                throughput_tps: *tps,
-                within: *within,
-            };
-            (cell, measured)
-        });
+        let cells = self.valid.iter().map(|(cell, _)| cell);
+        let before = cells.zip(self.measured());
         let now = now
             .iter()
             .filter_map(|result| Some((&result.cell, result.measurement()?)));
@@ -97,6 +144,29 @@ impl Earlier {
         let of = |places: Vec<usize>| places.into_iter().map(|place| cells[place].clone());
         Some(ranking.map(|places| of(places).collect()))
     }
+}
+
+/// A cell's name without its rate.
+fn at_any_rate(cell: &Cell) -> String {
+    let point = cell.point.clone();
+    let flags = point
+        .flags
+        .iter()
+        .map(|f| format!("{}={}", f.flag, f.value));
+    let shown = |v: Option<u32>| v.map_or_else(|| "own".to_owned(), |v| v.to_string());
+    let mut parts = vec![
+        format!("instances={}", point.instances),
+        format!("decode_concurrency={}", shown(point.decode_concurrency)),
+        format!("prompt_concurrency={}", shown(point.prompt_concurrency)),
+        format!("max_tokens={}", cell.load.max_tokens),
+    ];
+    parts.extend(
+        cell.load
+            .prompt_tokens
+            .map(|n| format!("prompt_tokens={n}")),
+    );
+    parts.extend(flags);
+    parts.join(" ")
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 
 pub mod attach;
 pub mod cells;
+mod confirming;
 pub mod model;
+pub mod prompts;
 pub mod refining;
+pub mod searching;
 pub mod tuning;
 
 use std::fmt::Display;
@@ -18,10 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::balance::find::find_nginx;
 use crate::engine::server::launch::Launcher;
 use crate::models;
+use crate::models::exact_output::OverlayError;
 use crate::models::synthetic;
 use crate::monitor::info::MachineInfo;
 use crate::plan::known_flags::KnownFlags;
-use crate::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build};
+use crate::plan::{Inputs, ModelRef, Plan, RunKind, SweepAxis, build, context};
+use crate::prompts::PromptFile;
 use crate::python::{self, Interpreter, NotReady, ServerProbe, managed};
 use crate::settings::{Secret, Settings, Var};
 use crate::store::error::StoreError;
@@ -97,6 +102,8 @@ pub struct Session {
     /// `None` where the server's help makes no sense to us.
     pub known: Option<KnownFlags>,
     pub nginx: Option<PathBuf>,
+    /// The prompt file that the settings name, and what is to be told of it.
+    pub prompts: Option<(PromptFile, Vec<String>)>,
 }
 
 impl Session {
@@ -124,6 +131,8 @@ impl Session {
         report: &Arc<dyn Report>,
         cancel: &CancellationToken,
     ) -> Result<Self, SessionError> {
+        // A wrong file is told before anything is made.
+        let prompts = unless(cancel, prompts::of_settings(&settings)).await??;
         let attached = unless(cancel, attach::model(&settings)).await??;
         if let Some(model) = attached {
             return Ok(Self {
@@ -132,6 +141,7 @@ impl Session {
                 python: None,
                 known: None,
                 nginx: None,
+                prompts,
             });
         }
         // A wrong model is told before minutes are spent on Python.
@@ -150,6 +160,7 @@ impl Session {
             python: Some((interpreter, server)),
             known,
             nginx,
+            prompts,
         })
     }
 
@@ -158,7 +169,7 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with what was asked.
     pub fn plan(&self, kind: RunKind, axes: &[SweepAxis]) -> Result<Plan, SessionError> {
-        build(Inputs {
+        let mut plan = build(Inputs {
             kind,
             settings: &self.settings,
             axes,
@@ -168,7 +179,21 @@ impl Session {
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             drawn_seed: Some(draw()),
         })
-        .map_err(|errors| SessionError::all_wrong(&errors))
+        .map_err(|errors| SessionError::all_wrong(&errors))?;
+        if let Some((file, notices)) = &self.prompts {
+            plan.workload.prompt_file = Some(file.clone());
+            plan.notices.extend(notices.iter().cloned());
+        }
+        if plan.workload.exact_output && !Path::new(&self.model.path).is_dir() {
+            let model = self.model.label.clone();
+            return Err(SessionError::wrong(&OverlayError::NotHere { model }));
+        }
+        let context = self
+            .python
+            .as_ref()
+            .and_then(|_| model::context(&self.model));
+        let too_long = context.and_then(|n| context::check(&plan, axes, &self.settings, n));
+        too_long.map_or(Ok(plan), |error| Err(SessionError::wrong(&error)))
     }
 
     /// The files of a new run.

@@ -52,6 +52,12 @@ pub async fn ready(
     Ok(model)
 }
 
+/// The longest context of a model that is on this disk, in tokens.
+pub fn context(model: &ModelRef) -> Option<u64> {
+    let folder = Path::new(&model.path);
+    folder.is_dir().then(|| describe(folder))?.context
+}
+
 /// What the largest cell of `plan` asks of each instance; `None` of a plan without cells.
 pub fn largest_demand(plan: &Plan) -> Option<Demand> {
     demands(plan).max_by_key(|demand| {
@@ -99,5 +105,8 @@ const CACHED_SEQUENCES: u32 = 10;
 
 /// A rough length of the prompt as it is: English text has about four characters a token.
 fn prompt_tokens(plan: &Plan) -> u32 {
-    (plan.workload.prompt.len() / 4) as u32 + 64
+    let workload = &plan.workload;
+    let file = workload.prompt_file.as_ref();
+    let chars = file.map_or(workload.prompt.len() as u64, |file| file.mean_chars);
+    (chars / 4) as u32 + 64
 }

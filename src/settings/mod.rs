@@ -14,6 +14,7 @@ pub mod error;
 pub(crate) mod json_file;
 pub mod list;
 pub mod overrides;
+pub mod rate;
 pub mod reference;
 pub mod resolve;
 pub mod saved;
@@ -23,6 +24,7 @@ pub mod value;
 
 pub use base_url::BaseUrl;
 pub use error::SettingError;
+pub use rate::Rate;
 pub use resolve::{Setting, Settings, Source, Sources};
 pub use saved::SavedSettings;
 pub use secret::Secret;

@@ -9,6 +9,7 @@ use strum::IntoEnumIterator;
 use super::base_url::BaseUrl;
 use super::error::SettingError;
 use super::overrides::Overrides;
+use super::rate::Rate;
 use super::saved::SavedSettings;
 use super::secret::Secret;
 use super::table::{self, DefaultValue, Var};
@@ -252,6 +253,15 @@ impl Settings {
             None => &[],
         }
     }
+
+    /// Empty where none is given.
+    pub fn rates(&self, var: Var) -> &[Rate] {
+        match self.get(var).map(|s| &s.value) {
+            Some(Value::Rates(values)) => values,
+            Some(other) => wrong_type(var, other),
+            None => &[],
+        }
+    }
 }
 
 /// A mistake in our code, never in what a user typed: the kind stands in the table.
@@ -489,6 +499,7 @@ mod tests {
     #[test]
     fn getters_fit_the_table() {
         use crate::settings::Kind;
+        use crate::settings::table::DefaultValue;
         let settings = Settings::resolve(&Sources::default()).expect("valid");
         for var in Var::iter() {
             match var.spec().kind {
@@ -501,7 +512,11 @@ mod tests {
                     assert!(settings.get(var).is_some(), "{var} has a default");
                     settings.is_on(var);
                 }
-                Kind::List { .. } => assert!(!settings.list(var).is_empty(), "{var}"),
+                Kind::Rates => assert!(settings.rates(var).is_empty(), "{var}"),
+                Kind::List { .. } => {
+                    let computed = matches!(var.spec().default, DefaultValue::Computed(_));
+                    assert_eq!(settings.list(var).is_empty(), computed, "{var}");
+                }
                 Kind::Urls => assert!(settings.urls(var).is_empty()),
                 Kind::Secret => assert!(settings.secret(var).is_none()),
             }

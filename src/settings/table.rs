@@ -1,6 +1,7 @@
 //! Every setting, once: name, group, what it accepts, default, help. The environment, the command
 //! line's help, form fields and the README's reference all read this table.
 
+use super::rate::{MAX_RPS, MIN_RPS};
 use super::value::Kind;
 
 /// Where a setting stands in forms and references.
@@ -135,9 +136,14 @@ settings! {
             other: "Explain in a few sentences how batching lets one server answer many people at once.",
         },
         "Prompt text; each request gets its own prefix unless `MLX_IDENTICAL_PROMPTS` is on";
+    PromptsFile "MLX_PROMPTS_FILE" Workload, Kind::Path, Computed("none"),
+        "File of prompts to ask instead of `MLX_PROMPT`: JSON lines (a text, `prompt`, `messages`), `ShareGPT`, or a prompt a line; taken in seeded order, each with its own prefix";
     MaxTokens "MLX_MAX_TOKENS" Workload, int(1, MAX_TOKENS),
         PerKind { kinds: &[("quick", "32")], other: "128" },
         "Tokens to generate per request";
+    PromptTokens "MLX_PROMPT_TOKENS" Workload, int_or("own", 1, MAX_TOKENS),
+        Computed("own: the prompt as it is written"),
+        "Length of each prompt in tokens, with the chat template and its unique prefix: the prompt is repeated or cut to it, exactly where the model's tokenizer is on this disk; `own` leaves it as it is";
     Temperature "MLX_TEMPERATURE" Workload, Kind::Number { min: 0.0, max: 100.0, unit: "" },
         PerKind { kinds: &[("single", "0.2")], other: "0.3" },
         "Sampling temperature";
@@ -156,6 +162,17 @@ settings! {
         "Stream the answers (TTFT and TPOT need it)";
     IdenticalPrompts "MLX_IDENTICAL_PROMPTS" Workload, Kind::Switch, Always("0"),
         "Send the same prompt each time, so that the server's prompt cache answers part of it; labelled in results";
+    ExactOutput "MLX_EXACT_OUTPUT" Workload, Kind::Switch, Always("0"),
+        "Let no answer end before its tokens are reached: the server loads the model without its end-of-sequence tokens, through links in a temporary folder; labelled in results";
+
+    RequestRate "MLX_REQUEST_RATE" Workload,
+        Kind::Number { min: MIN_RPS, max: MAX_RPS, unit: "requests per second" },
+        Computed("closed loop: a number of requests is held in flight"),
+        "Open loop: requests are sent at this rate whether or not earlier ones are answered, and latency counts from when each was due (sweeps; a search for the rate that saturates begins with it)";
+    Arrivals "MLX_ARRIVALS" Workload, Kind::Choice(&["poisson", "constant"]), Always("poisson"),
+        "Open loop: gaps between requests that are random, as of many people who know nothing of each other (poisson), or all equal (constant)";
+    MaxInFlight "MLX_MAX_IN_FLIGHT" Workload, int(1, MAX_BATCH), Always("1024"),
+        "Open loop: so many requests are in flight at most; more wait in this program, their latency still counts from when they were due, and the cell is flagged";
 
     Attach "MLX_ATTACH" Server, Kind::Urls, Computed("off: servers are started"),
         "Base URLs of running OpenAI-compatible servers to measure instead of starting any; `off` starts them";
@@ -204,6 +221,12 @@ settings! {
         "Numbers of servers to sweep";
     MaxTokensList "MLX_MAX_TOKENS_LIST" Sweep, list(MAX_TOKENS), Always("128,256,512,1024"),
         "Tokens per request to sweep (round-robin sweep)";
+    PromptTokensList "MLX_PROMPT_TOKENS_LIST" Sweep, list(MAX_TOKENS), Computed("not swept"),
+        "Prompt lengths in tokens to sweep, in any sweep";
+
+    RequestRateList "MLX_REQUEST_RATE_LIST" Sweep, Kind::Rates,
+        Computed("searched: doubled until the server is saturated, then narrowed to about 10 %"),
+        "Request rates to sweep (rate sweep), in requests per second";
 
     Mode "MLX_MODE" Quality, Kind::Choice(&["sustained", "compatible"]),
         Computed("sustained; compatible where MLX_NUM_REQUESTS or MLX_REQUESTS_MULTIPLIER is set"),
@@ -215,13 +238,22 @@ settings! {
         PerKind { kinds: &[("quick", "2")], other: "3" },
         "... and at least this many times the median duration of a request";
     WindowMinCompletions "MLX_WINDOW_MIN_COMPLETIONS" Quality, int(0, 1_000_000),
-        PerKind { kinds: &[("quick", "16")], other: "64" },
-        "... and until this many requests are answered";
+        PerKind { kinds: &[("quick", "16"), ("rate_sweep", "150")], other: "64" },
+        "... and until this many requests are answered, or where they come at a rate, for as long as it takes so many to come";
     WindowMaxS "MLX_WINDOW_MAX_S" Quality, seconds(0.1, DAY_S),
-        PerKind { kinds: &[("quick", "2.5")], other: "60" },
+        PerKind { kinds: &[("quick", "2.5"), ("rate_sweep", "150")], other: "60" },
         "... but never longer than this, and a window cut short says so";
-    Repeats "MLX_REPEATS" Quality, int(1, 1000), Always("1"),
+    TtftLimit "MLX_TTFT_LIMIT_MS" Quality,
+        Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),
+        "TTFT that an answer may take: `tune` looks for the most tokens per second whose TTFT p95 is under it; answers within it count as goodput";
+    TpotLimit "MLX_TPOT_LIMIT_MS" Quality,
+        Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),
+        "TPOT that an answer may take; answers within it, and within the limit of TTFT, count as goodput";
+    Repeats "MLX_REPEATS" Quality, int(1, 1000),
+        PerKind { kinds: &[("control_sweep", "3")], other: "1" },
         "Times to measure each cell, each from a separate server start";
+    Finalists "MLX_FINALISTS" Quality, int(0, 64), Always("3"),
+        "At the end of a sustained sweep, the best combination and those close to it, this many together, are measured until each has three repeats from separate server starts; 0 leaves them out";
     Order "MLX_ORDER" Quality, Kind::Choice(&["random", "nested"]), Always("random"),
         "Order of the cells that share servers: random, so that a machine that warms up does not look like an effect of the load, or nested as planned";
     Seed "MLX_SEED" Quality, int(0, u32::MAX), Computed("drawn when a run starts, told, and kept with it"),
@@ -236,8 +268,6 @@ settings! {
         "Share of the cold GPU clock under which a cell counts as throttled";
     CoolDownMax "MLX_COOL_DOWN_MAX_S" Quality, seconds(1.0, 3600.0), Always("120"),
         "A cool-down ends when the GPU is as cool as before or cools no further, and after this long at the latest";
-    TtftLimit "MLX_TTFT_LIMIT_MS" Quality, Kind::Number { min: 0.1, max: 86_400_000.0, unit: "milliseconds" }, Computed("none"),
-        "TTFT that an answer may take: `tune` looks for the most tokens per second whose TTFT p95 is under it; answers within it count as goodput";
     TuneBudget "MLX_TUNE_BUDGET_MIN" Quality, Kind::Number { min: 0.1, max: 100_000.0, unit: "minutes" }, Computed("none"),
         "Minutes that `tune` may take in all";
     TuneShare "MLX_TUNE_SHARE_PCT" Quality, Kind::Number { min: 1.0, max: 100.0, unit: "percent" }, Always("25"),

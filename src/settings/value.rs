@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::base_url::{self, BaseUrl};
 use super::list;
+use super::rate::{self, Rate};
 use super::secret::{HIDDEN, Secret};
 
 /// A typed value.
@@ -19,6 +20,7 @@ pub enum Value {
     Switch(bool),
     Choice(&'static str),
     List(Vec<u32>),
+    Rates(Vec<Rate>),
     Urls(Vec<BaseUrl>),
     Secret(Secret),
 }
@@ -47,6 +49,8 @@ pub enum Kind {
         min: u32,
         max: u32,
     },
+    /// Requests per second, with fractions.
+    Rates,
     /// Base URLs of servers, or the word `off`.
     Urls,
     /// From the environment only, and never shown or kept.
@@ -87,6 +91,7 @@ impl Kind {
             Self::List { min, max } => list::parse(text, min..=max)
                 .map(Value::List)
                 .map_err(|e| e.to_string()),
+            Self::Rates => rate::parse_list(text).map(Value::Rates),
             Self::Urls => base_url::parse_list(text).map(Value::Urls),
             Self::Secret => Secret::parse(text).map(Value::Secret),
         }
@@ -123,6 +128,7 @@ impl Kind {
                 "URLs such as `http://127.0.0.1:1234`, parted by commas or spaces, or `off`"
                     .to_owned()
             }
+            Self::Rates => rate::accepted(),
             Self::Secret => "a bearer key, from the environment only".to_owned(),
             Self::Switch => "1, true, yes, on, or 0, false, no, off".to_owned(),
             Self::Choice(choices) => choices

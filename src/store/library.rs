@@ -213,7 +213,11 @@ fn told_of(csv: &Path, error: &StoreError) -> String {
 }
 
 fn is_unfinished(metadata: Option<&Metadata>, done: usize) -> bool {
-    metadata.is_some_and(|m| m.end != Some(RunEnd::Completed) && done < m.plan.cells.len())
+    // A search adds its next cell when the last has ended: cut between the two, it has none left.
+    metadata.is_some_and(|m| {
+        let left = done < m.plan.cells.len() || m.plan.search_sentence().is_some();
+        m.end != Some(RunEnd::Completed) && left
+    })
 }
 
 fn problem(opened: &Opened) -> Option<String> {
@@ -325,6 +329,8 @@ pub const fn kind_text(kind: RunKind) -> &'static str {
         RunKind::FullSweep => "Full sweep",
         RunKind::CustomSweep => "Custom sweep",
         RunKind::Quick => "Quick run",
+        RunKind::RateSweep => "Rate sweep",
+        RunKind::ControlSweep => "Control cells",
         RunKind::Tune => "Tuning",
     }
 }

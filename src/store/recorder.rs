@@ -198,6 +198,12 @@ impl Recorder {
         self.rows.append(&row)?;
         self.consider(&row);
         let metadata = &mut self.sidecar.metadata;
+        if let Some(ceiling) = result.client.ceiling
+            && metadata.client != Some(ceiling)
+        {
+            metadata.client = Some(ceiling);
+            self.unsaved = true;
+        }
         let new_servers = metadata.note_servers(result.cell.index, &result.servers);
         self.unsaved |= !result.servers.is_empty();
         if new_servers {

@@ -1,15 +1,21 @@
 //! One row of a results file: the struct is the format. The header line is derived from it, so the
 //! columns and the code that fills them cannot drift apart.
 
+mod rates;
+
 use serde::{Deserialize, Serialize, Serializer};
 use strum::IntoEnumIterator;
 
 use super::pairs;
 use crate::engine::event::{CellResult, CellStatus};
+use crate::measure::client::CellClient;
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
+use crate::measure::flow::SaturatedBy;
 use crate::measure::interval::Interval;
 use crate::monitor::energy::EnergySource;
-use crate::plan::{Balancer, Cell, FlagValue, Plan};
+use crate::plan::{Arrivals, Balancer, Cell, Delivery, FlagValue, Plan};
+use crate::prompts::LengthSource;
+use crate::settings::Rate;
 
 /// The Python lab's columns, by which its files and ours are known; a test holds [`CellRow`] to them.
 pub const CLASSIC_COLUMNS: [&str; 8] = [
@@ -168,6 +174,51 @@ pub struct CellRow {
     pub cool_down_s: Option<f64>,
     /// Cut off the window's ends: the rest of a ramp or a drain.
     pub window_trimmed_s: Option<f64>,
+
+    /// Where the mean TTFT went; see [`crate::measure::ttft_split`].
+    pub ttft_waiting_mean_s: Option<f64>,
+    pub ttft_prefill_mean_s: Option<f64>,
+    pub ttft_first_decode_mean_s: Option<f64>,
+
+    /// How requests and answers travelled, of a control cell.
+    pub delivery: Option<Delivery>,
+
+    /// Requests per second that were offered (open loop; `concurrency` is then the most that may be in
+    /// flight); blank in a closed loop.
+    pub request_rate_rps: Option<Rate>,
+    pub arrivals: Option<Arrivals>,
+    /// Requests that were due within the window: latencies and goodput are of those.
+    pub due_requests: Option<u32>,
+    /// Requests per second whose answer ended within the window (or batch).
+    pub achieved_rps: Option<f64>,
+    pub in_flight_mean: Option<f64>,
+    pub in_flight_max: Option<u32>,
+    /// Requests that waited in this program, since as many as allowed were in flight.
+    pub held_requests: Option<u32>,
+    /// How it was seen that the servers did not keep up with the rate; blank where they did.
+    pub saturated_by: Option<SaturatedBy>,
+    /// Requests per second that were answered within both limits, and their share of those due.
+    pub goodput_rps: Option<f64>,
+    pub goodput_ratio: Option<f64>,
+    pub ttft_limit_s: Option<f64>,
+    pub tpot_limit_s: Option<f64>,
+    /// Where the length of the prompts comes from: `exact`, `calibrated`, or `none` for a guess.
+    /// Blank where they are sent as they are.
+    pub prompt_length_source: Option<LengthSource>,
+    /// The file that the prompts come from, by the first 12 digits of its SHA-256.
+    pub prompt_set: Option<String>,
+    /// The model ran without its end-of-sequence tokens.
+    pub exact_output: Option<bool>,
+    /// Chunks of text per second over what the throughput covers, and what the load client took
+    /// before the run from a server that has nothing to compute; see [`crate::measure::client`].
+    pub client_chunk_rate_per_s: Option<f64>,
+    pub client_ceiling_chunks_per_s: Option<f64>,
+    pub client_ceiling_streams: Option<u32>,
+    /// Errors of the client's instants against that server's, either way.
+    pub client_ttft_error_p50_s: Option<f64>,
+    pub client_ttft_error_p99_s: Option<f64>,
+    pub client_itl_error_p50_s: Option<f64>,
+    pub client_itl_error_p99_s: Option<f64>,
 }
 
 impl CellRow {
@@ -176,7 +227,7 @@ impl CellRow {
         let mut row = Self::of_cell(&result.cell);
         row.status = Some(result.status);
         row.mode = Some(plan.workload.mode);
-        row.streaming = Some(plan.workload.stream);
+        row.streaming = Some(plan.streams(&result.cell));
         row.balancer = Some(result.balancer);
         row.flags = joined(result.flags.iter().map(|flag| flag.kind.to_string()), ";");
         row.flag_details = joined(result.flags.iter().map(detail_of), " | ");
@@ -184,10 +235,18 @@ impl CellRow {
         match &result.figures {
             Some(figures) => row.set_figures(figures),
             None if result.status == CellStatus::Skipped => {}
+            // How many an open loop would have sent is not known.
+            None if row.request_rate_rps.is_some() => row.errors = 1,
             None => row.errors = result.cell.load.requests.unwrap_or(row.concurrency),
         }
         row.set_machine(result);
+        row.set_client(&result.client);
         row.set_times(result);
+        row.set_limits(plan);
+        row.prompt_length_source = result.prompt_length;
+        let file = plan.workload.prompt_file.as_ref();
+        row.exact_output = Some(plan.workload.exact_output);
+        row.prompt_set = file.map(|file| file.short_hash().to_owned());
         if let Some(attached) = &plan.servers.attached {
             row.attached = joined(attached.urls.iter().map(ToString::to_string), " ");
         }
@@ -206,6 +265,8 @@ impl CellRow {
             extra_axes: pairs::join(cell.point.flags.iter().map(|f| (&f.flag, &f.value))),
             max_tokens: Some(cell.load.max_tokens),
             asked_prompt_tokens: cell.load.prompt_tokens,
+            request_rate_rps: cell.load.request_rate,
+            delivery: cell.load.delivery,
             ..Self::default()
         }
     }
@@ -231,6 +292,9 @@ impl CellRow {
         self.window_trimmed_s = f.window_s.and_then(|_| rounded(f.window_trimmed_s, 3));
         self.set_latencies(f);
         self.set_intervals(&f.intervals);
+        if let Some(flow) = &f.flow {
+            self.set_flow(flow);
+        }
         self.connect_retries = Some(f.connect_retries);
         self.connect_retry_s = micros(Some(f.connect_retry_s));
         self.prompt_tokens = Some(f.prompt_tokens);
@@ -289,6 +353,9 @@ impl CellRow {
                 self.e2e_max_s,
             ],
         ) = spread(&f.e2e);
+        self.ttft_waiting_mean_s = micros(f.ttft_split.map(|split| split.waiting_mean_s));
+        self.ttft_prefill_mean_s = micros(f.ttft_split.map(|split| split.prefill_mean_s));
+        self.ttft_first_decode_mean_s = micros(f.ttft_split.map(|split| split.first_decode_mean_s));
         self.connect_p99_s = micros(f.connect.p99_s);
         self.connect_max_s = micros(f.connect.max_s);
         self.dispatch_lag_p99_s = micros(f.dispatch_lag.p99_s);
@@ -328,6 +395,19 @@ impl CellRow {
             self.gpu_clock_of_cold_ratio = thermal.clock_of_cold.and_then(|v| rounded(v, 4));
             self.thermal_repeats = Some(thermal.repeats);
             self.cool_down_s = rounded(result.times.cool_down_s, 3);
+        }
+    }
+
+    fn set_client(&mut self, client: &CellClient) {
+        let tenths = |rate: f64| rounded(rate, 1);
+        self.client_chunk_rate_per_s = client.chunks_per_s.and_then(tenths);
+        if let Some(ceiling) = &client.ceiling {
+            self.client_ceiling_chunks_per_s = tenths(ceiling.chunks_per_s);
+            self.client_ceiling_streams = Some(ceiling.streams);
+            self.client_ttft_error_p50_s = micros(ceiling.ttft_error_p50_s);
+            self.client_ttft_error_p99_s = micros(ceiling.ttft_error_p99_s);
+            self.client_itl_error_p50_s = micros(ceiling.itl_error_p50_s);
+            self.client_itl_error_p99_s = micros(ceiling.itl_error_p99_s);
         }
     }
 
@@ -407,6 +487,8 @@ impl CellRow {
             && self.max_tokens == asked.max_tokens
             && self.asked_prompt_tokens == asked.asked_prompt_tokens
             && self.extra_axes == asked.extra_axes
+            && self.request_rate_rps == asked.request_rate_rps
+            && self.delivery == asked.delivery
     }
 }
 

@@ -144,6 +144,8 @@ mod tests {
                 "full_sweep",
                 "custom_sweep",
                 "quick",
+                "rate_sweep",
+                "control_sweep",
                 "tune"
             ]
         );

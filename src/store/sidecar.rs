@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::error::StoreError;
 use crate::engine::event::{NoticeLevel, Reference, RunEnd, RunTimes, ServerProof};
+use crate::measure::client::ClientCeiling;
 use crate::plan::{Balancer, Plan};
 
 /// Says whose file it is.
@@ -89,6 +90,9 @@ pub struct Metadata {
     pub references: Vec<Reference>,
     #[serde(default)]
     pub resumed: Vec<Resumption>,
+    /// What the load client could take, measured at the latest start of the run.
+    #[serde(default)]
+    pub client: Option<ClientCeiling>,
 }
 
 impl Metadata {
@@ -109,6 +113,7 @@ impl Metadata {
             notices: Vec::new(),
             references: Vec::new(),
             resumed: Vec::new(),
+            client: None,
         }
     }
 

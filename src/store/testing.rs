@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::engine::event::{CellResult, CellStatus, CellTimes, EngineEvent, ServerProof};
+use crate::measure::client::CellClient;
 use crate::measure::figures::{Figures, Flag, FlagKind, Intervals, Mode, Percentiles};
+use crate::measure::flow::Limits;
 use crate::measure::sample::ErrorClass;
 use crate::monitor::sample::MachineSummary;
 use crate::monitor::thermal::CellThermal;
@@ -30,6 +32,8 @@ pub(crate) fn cell(index: u32, decode: Option<u32>, concurrency: u32) -> Cell {
             requests: None,
             max_tokens: 64,
             prompt_tokens: None,
+            request_rate: None,
+            delivery: None,
         },
         repeat: 1,
     }
@@ -44,11 +48,13 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             synthetic: true,
         },
         workload: Workload {
+            prompt_file: None,
             prompt: "Say \"hello\",\nplease.".to_owned(),
             temperature: 0.3,
             stream: true,
             mode: Mode::Sustained,
             identical_prompts: false,
+            exact_output: false,
             window: WindowRule {
                 min_s: 10.0,
                 min_e2e: 3.0,
@@ -59,6 +65,8 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
             request_timeout_s: 120.0,
             retry_attempts: 8,
             retry_sleep_s: 0.5,
+            open: None,
+            limits: Limits::default(),
         },
         servers: ServerOptions {
             env: std::collections::BTreeMap::new(),
@@ -79,6 +87,7 @@ pub(crate) fn plan(results_dir: &Path, cells: u32) -> Plan {
         order: Order::Nested,
         reference: None,
         thermal: None,
+        finalists: 0,
         tune: None,
         continue_on_error: true,
         cell_pause_s: 0.0,
@@ -130,6 +139,8 @@ pub(crate) fn figures() -> Figures {
         connect_retry_s: 0.25,
         per_instance: [(0, 64), (1, 64)].into(),
         intervals: Intervals::default(),
+        ttft_split: None,
+        flow: None,
     }
 }
 
@@ -137,6 +148,7 @@ pub(crate) fn result(cell: &Cell) -> CellResult {
     CellResult {
         cell: cell.clone(),
         status: CellStatus::Ok,
+        prompt_length: None,
         figures: Some(figures()),
         flags: vec![Flag {
             kind: FlagKind::CachedPrompts,
@@ -166,6 +178,7 @@ pub(crate) fn result(cell: &Cell) -> CellResult {
             cool_down_s: 0.0,
         },
         thermal: CellThermal::default(),
+        client: CellClient::default(),
         started_at: "2026-02-11T15:09:13.25Z".parse().expect("a moment"),
         ended_at: "2026-02-11T15:09:40Z".parse().expect("a moment"),
         requests: Vec::new(),

@@ -26,13 +26,13 @@ pub const TESTS: &[Test] = &[
 const KEY: &str = "sk-end-to-end-0123456789";
 
 /// Ended with the test, by its own handle.
-struct ByHand {
+pub struct ByHand {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl ByHand {
-    fn start(lab: &Lab, home: &Home<'_>) -> Result<Self, Failed> {
+    pub fn start(lab: &Lab, home: &Home<'_>) -> Result<Self, Failed> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         // It lists the models of this folder, and the one that it was started with.
         let cache = home.path().join("hugging-face");
@@ -56,7 +56,7 @@ impl ByHand {
         Ok(server)
     }
 
-    fn lives(&mut self) -> Result<bool, Failed> {
+    pub fn lives(&mut self) -> Result<bool, Failed> {
         Ok(self.child.try_wait()?.is_none())
     }
 }
@@ -144,7 +144,7 @@ fn attached(lab: &Lab) -> Result<(), Failed> {
 /// nginx that speaks TLS in front of a server, with a certificate of its own making.
 struct Encrypted {
     nginx: Child,
-    url: String,
+    pub url: String,
     certificate: PathBuf,
 }
 

@@ -10,12 +10,17 @@
 mod attached;
 mod checks;
 mod control;
+mod exact_output;
 mod faults;
 mod lab;
+mod lengths;
 mod load;
 mod models;
 mod places;
+mod prompt_files;
 mod quick;
+mod rates;
+mod statistics;
 mod sweeps;
 mod tune;
 #[cfg(target_os = "linux")]
@@ -47,15 +52,20 @@ fn main() -> ExitCode {
         checks::TESTS,
         sweeps::TESTS,
         load::TESTS,
+        rates::TESTS,
         faults::TESTS,
         models::TESTS,
         control::TESTS,
         places::TESTS,
         quick::TESTS,
+        statistics::TESTS,
         tune::TESTS,
         #[cfg(target_os = "linux")]
         window::TESTS,
         attached::TESTS,
+        lengths::TESTS,
+        prompt_files::TESTS,
+        exact_output::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {

@@ -29,6 +29,11 @@ pub const TESTS: &[Test] = &[
         Needs::Nothing,
         old_version,
     ),
+    (
+        "the_best_is_measured_three_times",
+        Needs::Nothing,
+        finalists,
+    ),
     ("dry_run_shows_every_command", Needs::Nothing, dry_run),
     ("an_interrupted_sweep_resumes", Needs::Nothing, interrupted),
     ("a_killed_sweep_resumes", Needs::Nothing, killed),
@@ -177,6 +182,42 @@ fn custom(lab: &Lab) -> Result<(), Failed> {
             "{size} in {json}"
         );
     }
+    Ok(())
+}
+
+fn finalists(lab: &Lab) -> Result<(), Failed> {
+    let home = lab.home();
+    let done = home
+        .run([
+            "sweep",
+            "custom",
+            "--axis",
+            "concurrency=1,8",
+            "MLX_DECODE_CONCURRENCY=8",
+            "MLX_MAX_TOKENS=8",
+            "MLX_WARMUP_REQUESTS=1",
+            "MLX_WINDOW_MIN_S=1",
+            "MLX_WINDOW_MIN_E2E=0",
+            "MLX_WINDOW_MIN_COMPLETIONS=1",
+            "MLX_WINDOW_MAX_S=2",
+            "MLX_FINALISTS=1",
+        ])?
+        .expect(0)?
+        .says("up to 4 cells more")?;
+    // A batch of eight is several times as fast as one request, whatever else the machine does.
+    let rows = home.csv()?;
+    let of_best = || rows.iter().filter(|row| row["concurrency"] == "8");
+    let repeats: BTreeSet<_> = of_best().map(|row| row["repeat"].clone()).collect();
+    ensure!(
+        repeats == ["1", "2", "3"].map(str::to_owned).into(),
+        "{rows:?}"
+    );
+    let tps = of_best().map(|row| number(row, "throughput_tps"));
+    let mean = tps.sum::<Result<f64, _>>()? / 3.0;
+    let best = format!("concurrency=8 throughput_tps={mean:.1}");
+    ensure!(done.out.contains(&best), "{best} in {}", done.out);
+    let starts = &home.json()?["times"]["server_starts"];
+    ensure!(*starts == 3, "each repeat starts a server: {starts}");
     Ok(())
 }
 

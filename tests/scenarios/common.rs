@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mlx_throughput_lab::engine::load::{
-    Amount, Live, LoadSpec, PromptSource, PromptText, Target, TokenScale, schedule,
+    Amount, Live, LoadSpec, PromptSource, PromptText, Target, schedule,
 };
 use mlx_throughput_lab::measure::LoadOutcome;
 use mlx_throughput_lab::measure::sample::RequestSample;
@@ -23,12 +23,7 @@ pub fn fixed(n: u32, concurrency: u32) -> LoadSpec {
         max_tokens: 8,
         temperature: 0.3,
         stream: true,
-        prompt: PromptText {
-            text: "Why does concurrency help?".to_owned(),
-            tokens: None,
-            scale: TokenScale::SYNTHETIC,
-            identical: false,
-        },
+        prompt: PromptText::unique("Why does concurrency help?"),
         prompts: PromptSource::new(),
         timeout: Duration::from_secs(20),
     }

@@ -1,6 +1,7 @@
 //! What the client says of times and tokens is what the server did.
 
 use mlx_throughput_lab::measure::figures::Mode;
+use mlx_throughput_lab::measure::flow::Limits;
 use mlx_throughput_lab::measure::{Asked, summarise};
 
 use crate::common::{direct, fixed, ms, one, one_with, run};
@@ -180,6 +181,8 @@ async fn a_batch_never_has_more_in_flight_than_asked_and_sends_all() {
         concurrency: 4,
         max_tokens: 8,
         instances: 1,
+        batches: None,
+        limits: Limits::default(),
     };
     let figures = summarise(&outcome, &asked);
     assert_eq!((figures.total_tokens, figures.requests), (320, 40));

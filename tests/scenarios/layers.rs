@@ -53,6 +53,10 @@ const MAY_NOT_NAME: &[(&str, &[&str])] = &[
         &["app", "cli", "report", "store", "engine", "monitor", "egui"],
     ),
     (
+        "prompts",
+        &["app", "cli", "report", "store", "engine", "monitor", "egui"],
+    ),
+    (
         "settings",
         &["app", "cli", "report", "store", "engine", "plan", "egui"],
     ),

@@ -13,6 +13,7 @@ mod cancel;
 mod errors;
 mod latency;
 mod layers;
+mod open_loop;
 mod pacing;
 mod probe;
 mod requests;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mlx_throughput_lab::engine::load::probe::{Retry, WarmUp, one_token, warm_up};
-use mlx_throughput_lab::engine::load::{PromptSource, PromptText, TokenScale};
+use mlx_throughput_lab::engine::load::{PromptSource, PromptText};
 use mlx_throughput_lab::measure::sample::ErrorClass;
 
 use crate::common::{direct, ms};
@@ -15,12 +15,7 @@ fn warm(requests: u32, attempts: u32) -> WarmUp {
         max_tokens: 4,
         temperature: 0.7,
         stream: true,
-        prompt: PromptText {
-            text: "Warm up.".to_owned(),
-            tokens: None,
-            scale: TokenScale::SYNTHETIC,
-            identical: false,
-        },
+        prompt: PromptText::unique("Warm up."),
         prompts: PromptSource::new(),
         timeout: Duration::from_secs(5),
         retry: Retry {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use mlx_throughput_lab::engine::load::{PromptSource, Target};
 use mlx_throughput_lab::measure::figures::{FlagKind, Mode};
+use mlx_throughput_lab::measure::flow::Limits;
 use mlx_throughput_lab::measure::{Asked, Context, LoadOutcome, summarise, verdict};
 
 use crate::common::{direct, fixed, run};
@@ -15,6 +16,8 @@ fn asked(instances: u32) -> Asked {
         concurrency: 4,
         max_tokens: 8,
         instances,
+        batches: None,
+        limits: Limits::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mlx_throughput_lab::engine::load::Amount;
 use mlx_throughput_lab::measure::figures::{Figures, FlagKind, Mode};
+use mlx_throughput_lab::measure::flow::Limits;
 use mlx_throughput_lab::measure::sample::{ErrorClass, RequestSample};
 use mlx_throughput_lab::measure::{Asked, Context, LoadOutcome, summarise, verdict};
 use mlx_throughput_lab::plan::WindowRule;
@@ -42,6 +43,8 @@ async fn sustain(server: &Server, amount: Amount, stream: bool) -> (LoadOutcome,
         concurrency: 4,
         max_tokens: 20,
         instances: 1,
+        batches: None,
+        limits: Limits::default(),
     };
     let figures = summarise(&outcome, &asked);
     (outcome, figures)

@@ -5,6 +5,7 @@ use strum::IntoEnumIterator as _;
 use crate::board::{Board, CellState, Layer};
 use crate::measure::interval::{self, Interval, ONE_WINDOW};
 use crate::measure::stats::{MIN_N_P50, MIN_N_P90, MIN_N_P95, MIN_N_P99};
+use crate::settings::Rate;
 use crate::store::pairs;
 use crate::store::row::CellRow;
 use crate::units::{Secs, grouped};
@@ -98,7 +99,13 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
     let count = |n: Option<u64>| n.map(|n| grouped(n as f64, 0));
     let secs = |s: Option<f64>| s.map(|s| Secs(s).to_string());
     let measured = row.total_tokens > 0;
+    // Without its parts the mean is one of the latencies below.
+    let of_ttft = |mean: Option<f64>| mean.filter(|_| row.ttft_waiting_mean_s.is_some());
     let others = [
+        ("TTFT, mean", secs(of_ttft(row.ttft_mean_s))),
+        ("- waiting", secs(row.ttft_waiting_mean_s)),
+        ("- prefill", secs(row.ttft_prefill_mean_s)),
+        ("- first decode", secs(row.ttft_first_decode_mean_s)),
         ("Requests", count(row.requests.map(u64::from))),
         ("Tokens", count(measured.then_some(row.total_tokens))),
         ("Prompt tokens", count(row.prompt_tokens)),
@@ -109,12 +116,22 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
             "Cut off before",
             secs(row.window_trimmed_s.filter(|s| *s > 0.0)),
         ),
+        (
+            "Offered",
+            row.request_rate_rps.map(|rate| offered(row, rate)),
+        ),
+        ("Due in the window", count(row.due_requests.map(u64::from))),
+        ("Answered", row.achieved_rps.map(per_second)),
+        ("Within limits", within_limits(row)),
+        ("In flight", in_flight(row)),
+        ("Saturated", row.saturated_by.map(|by| by.text().to_owned())),
         ("CPU", row.cpu_mean_pct.map(|pct| format!("{pct:.0} %"))),
         (
             "GPU power",
             row.gpu_power_mean_w.map(|w| format!("{w:.1} W")),
         ),
         ("GPU clock", clock(row)),
+        ("Load client", client(row)),
         ("Cool-downs", cool_downs(row)),
         ("Loading", secs(row.load_s.filter(|s| *s > 0.0))),
         ("Warm-up", secs(row.warmup_s.filter(|s| *s > 0.0))),
@@ -125,12 +142,47 @@ pub(super) fn figures(row: &CellRow) -> Vec<(String, String)> {
     layers.chain(others).collect()
 }
 
+fn per_second(rps: f64) -> String {
+    format!("{} requests/s", grouped(rps, 2))
+}
+
+/// "4.5 requests/s, poisson".
+fn offered(row: &CellRow, rate: Rate) -> String {
+    let arrivals = row.arrivals.map(|arrivals| format!(", {arrivals}"));
+    format!("{rate} requests/s{}", arrivals.unwrap_or_default())
+}
+
+/// "3.90 requests/s, 92 %": goodput.
+fn within_limits(row: &CellRow) -> Option<String> {
+    let share = row
+        .goodput_ratio
+        .map(|ratio| format!(", {:.0} %", ratio * 100.0));
+    row.goodput_rps
+        .map(|rps| format!("{}{}", per_second(rps), share.unwrap_or_default()))
+}
+
+/// "7.4, 12 at most"; of a closed loop it is the concurrency, and not told twice.
+fn in_flight(row: &CellRow) -> Option<String> {
+    row.request_rate_rps?;
+    let (mean, most) = (row.in_flight_mean?, row.in_flight_max?);
+    Some(format!("{mean:.1}, {most} at most"))
+}
+
 /// Under load: "1,775 MHz, 91.0 % of cold".
 fn clock(row: &CellRow) -> Option<String> {
     let of_cold = row.gpu_clock_of_cold_ratio;
     let of_cold = of_cold.map(|ratio| format!(", {:.1} % of cold", ratio * 100.0));
     row.gpu_clock_under_load_mhz
         .map(|mhz| format!("{} MHz{}", grouped(mhz, 0), of_cold.unwrap_or_default()))
+}
+
+/// "3,100 of 212,000 chunks/s": what it took, of what it can take.
+fn client(row: &CellRow) -> Option<String> {
+    let rate = grouped(row.client_chunk_rate_per_s?, 0);
+    Some(match row.client_ceiling_chunks_per_s {
+        Some(ceiling) => format!("{rate} of {} chunks/s", grouped(ceiling, 0)),
+        None => format!("{rate} chunks/s"),
+    })
 }
 
 /// "2 in 1 min 14 s"; `None` where there was none.

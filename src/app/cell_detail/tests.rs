@@ -173,3 +173,48 @@ fn files_of_another_cell_are_not_taken() {
     other.set_files(files);
     assert!(other.strip.is_none() && other.commands.is_empty());
 }
+
+#[test]
+fn a_cell_with_a_rate_tells_what_became_of_it() {
+    use crate::measure::flow::SaturatedBy;
+    use crate::plan::Arrivals;
+    use crate::settings::Rate;
+    let row = CellRow {
+        status: Some(CellStatus::Ok),
+        total_tokens: 4_096,
+        request_rate_rps: Rate::from_rps(4.5),
+        arrivals: Some(Arrivals::Poisson),
+        due_requests: Some(80),
+        achieved_rps: Some(3.9),
+        goodput_rps: Some(3.5),
+        goodput_ratio: Some(0.78),
+        in_flight_mean: Some(7.42),
+        in_flight_max: Some(12),
+        saturated_by: Some(SaturatedBy::Queue),
+        ..CellRow::default()
+    };
+    let lines = tables::figures(&row);
+    let text = |name: &str| {
+        let line = lines.iter().find(|(found, _)| found == name);
+        line.map(|(_, text)| text.as_str())
+    };
+    assert_eq!(text("Offered"), Some("4.5 requests/s, poisson"));
+    assert_eq!(text("Answered"), Some("3.90 requests/s"));
+    assert_eq!(text("Within limits"), Some("3.50 requests/s, 78 %"));
+    assert_eq!(text("In flight"), Some("7.4, 12 at most"));
+    assert_eq!(
+        text("Saturated"),
+        Some("more and more requests were under way")
+    );
+    let closed = CellRow {
+        request_rate_rps: None,
+        saturated_by: None,
+        ..row
+    };
+    let lines = tables::figures(&closed);
+    assert!(
+        lines
+            .iter()
+            .all(|(name, _)| name != "In flight" && name != "Offered")
+    );
+}

@@ -8,8 +8,10 @@ use egui_plot::PlotPoint;
 use super::lines::LinesPanel;
 use super::pareto::{ParetoPanel, steps};
 use crate::app::testing::picture::picture;
-use crate::board::Board;
+use crate::board::{Board, Dimension};
 use crate::engine::event::CellStatus;
+use crate::plan::Axis;
+use crate::settings::Rate;
 use crate::store::library;
 use crate::store::row::CellRow;
 
@@ -196,5 +198,68 @@ fn the_front_rises_in_steps() {
             (5.0, 30.0),
             (5.0, 40.0)
         ]
+    );
+}
+
+/// Rates of a server that saturates between 4.76 and 5.19 requests a second.
+fn rates() -> Board {
+    let rates = [1.0, 2.0, 4.0, 4.76, 5.19, 5.66, 8.0];
+    let row = |(cell, rps): (u32, f64)| {
+        let saturated = rps > 5.0;
+        let good = if saturated {
+            4.2 - rps / 3.0
+        } else {
+            rps * 0.98
+        };
+        CellRow {
+            instances: 1,
+            decode_concurrency: Some(8),
+            concurrency: 1024,
+            cell,
+            repeat: 1,
+            status: Some(CellStatus::Ok),
+            throughput_tps: rps.min(5.1) * 128.0,
+            request_rate_rps: Rate::from_rps(rps),
+            goodput_rps: Some(good),
+            ttft_p95_s: Some(if saturated {
+                rps * 1.4
+            } else {
+                0.1 + rps / 20.0
+            }),
+            ..CellRow::default()
+        }
+    };
+    Board::of_rows(&(0..).zip(rates).map(row).collect())
+}
+
+#[test]
+fn goodput_and_latency_are_drawn_against_the_rate() {
+    let mut harness = harness(rates(), Theme::Light, vec2(760.0, 460.0));
+    harness.run();
+    for (layer, spoken) in [
+        (
+            "Goodput",
+            "Goodput against request rate: 1 line, 7 points, from 0.98 to 4.66 requests/s",
+        ),
+        (
+            "TTFT p95",
+            "TTFT p95 against request rate: 1 line, 7 points, from 0.150 to 11.200 s",
+        ),
+    ] {
+        harness
+            .get_by_role_and_label(Role::ComboBox, "Figure")
+            .click();
+        harness.run();
+        harness.get_by_role_and_label(Role::Button, layer).click();
+        harness.run();
+        assert_eq!(harness.state().lines.summary(), spoken);
+        let name = layer.to_lowercase().replace(' ', "_");
+        picture(&mut harness, &format!("chart_rates_{name}_light.png"));
+    }
+    // The cap on requests in flight is no axis of theirs.
+    let axes = harness.state().board.axes();
+    assert!(
+        !axes.contains(&Dimension::Axis(Axis::Concurrency)),
+        "{axes:?}"
     );
 }

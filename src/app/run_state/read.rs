@@ -11,6 +11,11 @@ use crate::engine::event::{CellResult, LiveSnapshot, RunEnd, RunTimes};
 use crate::plan::Plan;
 
 impl RunState {
+    /// What the rates that were measured so far tell of the servers, without a full stop.
+    pub fn saturation(&self) -> Option<&str> {
+        self.saturation.as_deref()
+    }
+
     pub fn plan(&self) -> Option<&Arc<Plan>> {
         self.plan.as_ref()
     }

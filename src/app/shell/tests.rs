@@ -251,7 +251,9 @@ fn files_over_the_window_say_what_a_drop_does_and_then_it_does_that() {
     let file = Arc::new(File(text));
     harness.input_mut().dropped_files.push(file);
     harness.run_steps(2);
-    harness.get_by_label("notes.txt is neither a results CSV nor a model folder.");
+    harness.get_by_label(
+        "notes.txt is neither a results CSV, nor a model folder, nor a .jsonl of prompts.",
+    );
 
     let model = dir.path().join("tiny");
     fs::create_dir(&model).expect("a folder");

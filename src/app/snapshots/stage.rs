@@ -185,6 +185,7 @@ fn furnish(lab: &mut Lab, dir: &Path, model: &str) {
             synthetic: false,
         }),
         detail: String::new(),
+        context: None,
     }));
     lab.take(Done::Memory(Some(Judgement {
         verdict: Verdict::Fits,

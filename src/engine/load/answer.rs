@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
+use super::pattern::Pattern;
 use super::sse::{SseError, SseItem};
 use crate::measure::sample::{ErrorClass, RequestError, Usage};
 
@@ -29,6 +30,7 @@ pub struct Answer {
     pub finish_reason: Option<String>,
     /// `[DONE]` was seen.
     pub done: bool,
+    pattern: Pattern,
 }
 
 /// What an item of the stream was, for those who watch progress.
@@ -49,6 +51,11 @@ impl From<SseError> for RequestError {
 impl Answer {
     /// Takes in one item of the stream, which arrived at `at`.
     pub fn take(&mut self, item: SseItem<'_>, at: Instant) -> Result<Progress, RequestError> {
+        if let SseItem::Data(data) = item
+            && let Some(text_len) = self.pattern.text_len(data)
+        {
+            return Ok(self.text(text_len, at));
+        }
         match item {
             // Only comments before the first text tell of the prompt.
             SseItem::Comment(_) if self.arrivals.is_empty() => {
@@ -68,6 +75,9 @@ impl Answer {
                         shorten(data)
                     ))
                 })?;
+                if let Some(text) = chunk.only_text() {
+                    self.pattern.learn(data, text);
+                }
                 self.chunk(chunk, at)
             }
         }
@@ -90,16 +100,20 @@ impl Answer {
                 self.finish_reason = Some(reason.into_owned());
             }
         }
+        Ok(self.text(text_len, at))
+    }
+
+    fn text(&mut self, text_len: u32, at: Instant) -> Progress {
         if text_len == 0 {
-            return Ok(Progress::Other);
+            return Progress::Other;
         }
         let first = self.arrivals.is_empty();
         self.arrivals.push(Arrival { at, text_len });
-        Ok(if first {
+        if first {
             Progress::FirstText
         } else {
             Progress::Text
-        })
+        }
     }
 
     /// The stream has ended. A success has said why it finished, counted its tokens and sent its
@@ -234,17 +248,34 @@ struct ChunkJson<'a> {
     error: Option<serde_json::Value>,
 }
 
+impl<'a> ChunkJson<'a> {
+    /// The text, as it stands in the JSON, of a chunk that holds one and nothing else that matters.
+    fn only_text(&self) -> Option<&'a str> {
+        let [choice] = self.choices.as_slice() else {
+            return None;
+        };
+        if self.error.is_some() || self.usage.is_some() || choice.finish_reason.is_some() {
+            return None;
+        }
+        let mut texts = choice.texts();
+        let only = texts.next().filter(|_| texts.next().is_none())?;
+        only.as_it_stands.filter(|text| !text.is_empty())
+    }
+}
+
 #[derive(Deserialize)]
 struct ChoiceJson<'a> {
     #[serde(borrow)]
     finish_reason: Option<Cow<'a, str>>,
-    delta: Option<DeltaJson>,
+    #[serde(borrow)]
+    delta: Option<DeltaJson<'a>>,
     /// Of `/v1/completions`.
-    text: Option<TextLen>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
 }
 
-impl ChoiceJson<'_> {
-    fn text_len(&self) -> u32 {
+impl<'a> ChoiceJson<'a> {
+    fn texts(&self) -> impl Iterator<Item = Text<'a>> {
         let delta = self.delta.as_ref();
         [
             delta.and_then(|d| d.content),
@@ -254,16 +285,23 @@ impl ChoiceJson<'_> {
         ]
         .into_iter()
         .flatten()
-        .fold(0, |sum, len| sum.saturating_add(len.0))
+    }
+
+    fn text_len(&self) -> u32 {
+        self.texts()
+            .fold(0, |sum, text| sum.saturating_add(text.len))
     }
 }
 
 #[derive(Deserialize)]
-struct DeltaJson {
-    content: Option<TextLen>,
-    reasoning: Option<TextLen>,
+struct DeltaJson<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    reasoning: Option<Text<'a>>,
     /// The same under other servers' name.
-    reasoning_content: Option<TextLen>,
+    #[serde(borrow)]
+    reasoning_content: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -289,24 +327,45 @@ impl From<UsageJson> for Usage {
     }
 }
 
-/// The length of a JSON string in bytes, read without keeping it.
+/// A JSON string, read without copying it.
 #[derive(Clone, Copy)]
-struct TextLen(u32);
+struct Text<'a> {
+    /// In bytes, its escapes undone.
+    len: u32,
+    /// Its place in the JSON; `None` where it has escapes.
+    as_it_stands: Option<&'a str>,
+}
 
-impl<'de> Deserialize<'de> for TextLen {
+impl<'a> Text<'a> {
+    fn new(text: &str, as_it_stands: Option<&'a str>) -> Self {
+        Self {
+            len: u32::try_from(text.len()).unwrap_or(u32::MAX),
+            as_it_stands,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Length;
-        impl Visitor<'_> for Length {
-            type Value = TextLen;
+        struct InPlace;
+        impl<'de> Visitor<'de> for InPlace {
+            type Value = Text<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<TextLen, E> {
-                Ok(TextLen(u32::try_from(text.len()).unwrap_or(u32::MAX)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text::new(text, Some(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text::new(text, None))
             }
         }
-        deserializer.deserialize_str(Length)
+        deserializer.deserialize_str(InPlace)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,7 @@ pub async fn send(target: &Target, ask: Ask, epoch: Instant, live: &Live) -> Sen
     let exchange = exchange(target, endpoint, ask, live, &mut trace);
     let result = tokio::time::timeout(timeout, exchange).await;
     let ended = Instant::now();
-    let result = result.unwrap_or_else(|_| Err(timed_out(&trace, timeout)));
+    let result = result.unwrap_or_else(|_| Err(timed_out(&trace, timeout + (dispatched - due))));
 
     let s = |at: Instant| at.saturating_duration_since(epoch).as_secs_f64();
     let connected = trace.last_try.as_ref().and_then(|t| t.handed_over());
@@ -246,20 +246,24 @@ async fn follow(
     let mut parser = SseParser::default();
     while let Some(bytes) = response.chunk().await.map_err(|e| cut_off(&e))? {
         let at = Instant::now();
-        parser.push(&bytes, &mut |item: SseItem<'_>| {
+        let mut texts = 0;
+        let taken = parser.push(&bytes, &mut |item: SseItem<'_>| {
             match answer.take(item, at)? {
                 Progress::FirstText => {
-                    live.text();
+                    texts += 1;
                     if let Some(Watcher(tell)) = watcher {
                         tell(Milestone::FirstText);
                     }
                 }
-                Progress::Text => live.text(),
-                Progress::Prefill => live.progressed(),
+                Progress::Text => texts += 1,
+                Progress::Prefill => live.progressed(at),
                 Progress::Other => {}
             }
             Ok::<(), RequestError>(())
-        })?;
+        });
+        // Once a read, however many chunks it held.
+        live.texts(texts, at);
+        taken?;
         if answer.done {
             break;
         }
@@ -308,7 +312,8 @@ fn causes(error: &dyn Error) -> String {
     text
 }
 
-fn timed_out(trace: &Trace, timeout: Duration) -> RequestError {
+/// `waited` is since the request was due.
+fn timed_out(trace: &Trace, waited: Duration) -> RequestError {
     let sent = trace.last_try.as_ref().and_then(|t| t.handed_over());
     let phase = if sent.is_none() {
         "its connection stood"
@@ -323,7 +328,7 @@ fn timed_out(trace: &Trace, timeout: Duration) -> RequestError {
         class: ErrorClass::Timeout,
         detail: format!(
             "the request took longer than {} s, before {phase} ({} chunks of text so far)",
-            timeout.as_secs_f64(),
+            waited.as_millis() as f64 / 1e3,
             trace.answer.arrivals.len()
         ),
     }

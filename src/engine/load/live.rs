@@ -75,25 +75,33 @@ impl Live {
 
     pub(super) fn dispatched(&self) {
         if self.in_flight.fetch_add(1, Relaxed) == 0 {
-            self.progressed();
+            self.progressed(Instant::now());
         }
     }
 
-    pub(super) fn progressed(&self) {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.progress_ms.fetch_max(now_ms, Relaxed);
+    /// A server gave a sign of work at `at`.
+    pub(super) fn progressed(&self, at: Instant) {
+        let since = at.saturating_duration_since(self.started);
+        let at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        // Most signs come within the millisecond of the last one: nothing to write then.
+        if self.progress_ms.load(Relaxed) < at_ms {
+            self.progress_ms.fetch_max(at_ms, Relaxed);
+        }
     }
 
-    pub(super) fn text(&self) {
-        self.chunks.fetch_add(1, Relaxed);
-        self.progressed();
+    /// Chunks of text that came at `at`.
+    pub(super) fn texts(&self, chunks: u64, at: Instant) {
+        if chunks > 0 {
+            self.chunks.fetch_add(chunks, Relaxed);
+            self.progressed(at);
+        }
     }
 
     /// A request has ended; `answered` are its tokens and chunks if it succeeded. A failure is no
     /// sign of work.
     pub(super) fn ended(&self, answered: Option<(u32, usize)>) {
         if let Some((tokens, chunks)) = answered {
-            self.progressed();
+            self.progressed(Instant::now());
             self.completed.fetch_add(1, Relaxed);
             self.ended_tokens.fetch_add(u64::from(tokens), Relaxed);
             self.ended_chunks.fetch_add(chunks as u64, Relaxed);
@@ -174,7 +182,7 @@ mod tests {
         live.dispatched();
         std::thread::sleep(Duration::from_millis(30));
         assert!(live.stalled_s().unwrap() >= 0.028);
-        live.text();
+        live.texts(1, Instant::now());
         assert!(live.stalled_s().unwrap() < 0.028);
         live.ended(Some((4, 1)));
         assert_eq!(live.stalled_s(), None);
@@ -189,7 +197,7 @@ mod tests {
         publisher.publish();
         assert_eq!(seen.borrow().tokens_per_second, None);
         live.dispatched();
-        live.text();
+        live.texts(1, Instant::now());
         live.ended(Some((8, 1)));
         std::thread::sleep(Duration::from_millis(5));
         publisher.publish();

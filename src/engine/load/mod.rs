@@ -6,15 +6,18 @@
 //!    └─▶ measure::outcome::LoadOutcome
 //! ```
 //!
-//! [`schedule::run`] measures; [`probe`] asks single tokens before and after, and is the only
+//! [`schedule::run`] measures, in a closed loop or (`open`) at a rate; [`probe`] asks single tokens before and after, and is the only
 //! place that repeats a request after an HTTP error. [`selftest`] measures the client itself.
 
 pub mod answer;
+pub mod arrivals;
 pub mod client;
 mod connect;
 pub mod limits;
 pub mod live;
+pub mod open;
 pub mod pacing;
+mod pattern;
 pub mod probe;
 pub mod prompts;
 pub mod schedule;
@@ -24,6 +27,7 @@ mod sustain;
 pub mod target;
 
 pub use live::Live;
-pub use prompts::{PromptSource, PromptText, TokenScale};
+pub use open::OpenRate;
+pub use prompts::{PromptSource, PromptText};
 pub use schedule::{Amount, LoadSpec};
 pub use target::{Target, TargetError};

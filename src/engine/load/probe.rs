@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Ask, send};
 use super::live::Live;
-use super::prompts::{Bodies, PromptSource, PromptText, TokenScale};
+use super::prompts::{Bodies, PromptSource, PromptText};
 use super::target::Target;
 use crate::measure::sample::{ErrorClass, RequestError, Usage};
 
@@ -64,13 +64,20 @@ pub async fn one_token_of(
     temperature: f64,
     timeout: Duration,
 ) -> Result<Usage, RequestError> {
-    let prompt = PromptText {
-        text: "Say yes.".to_owned(),
-        tokens: None,
-        scale: TokenScale::PROSE,
-        identical: false,
-    };
-    let bodies = Bodies::new(prompts, &prompt, 1, temperature, true);
+    let prompt = PromptText::unique("Say yes.");
+    one_token_to(target, index, prompts, &prompt, temperature, timeout).await
+}
+
+/// The same in answer to a given prompt.
+pub async fn one_token_to(
+    target: &Target,
+    index: u32,
+    prompts: &Arc<PromptSource>,
+    prompt: &PromptText,
+    temperature: f64,
+    timeout: Duration,
+) -> Result<Usage, RequestError> {
+    let bodies = Bodies::new(prompts, prompt, 1, temperature, true);
     ask(target, index, &bodies, true, timeout).await
 }
 

@@ -1,15 +1,16 @@
 //! Prompts that no prompt cache can answer, and request bodies made of them.
 //!
 //! The server reuses the longest known beginning of a prompt, so what makes a prompt unique has to
-//! stand at its very start. Each request gets 13 characters there that no other request of any run
-//! has. (The chat template's own opening comes before the message and stays shared.)
+//! stand at its very start. Each request gets 64 bits there that no other request of any run has, in
+//! letters or in words (see [`crate::prompts::prefix`]). (The chat template's own opening comes before the message and stays shared.)
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
+use crate::prompts::{Cursor, Messages, Symbols};
 use crate::scatter::scatter;
 
 /// What all requests of a run share: the model's name, and what keeps their prompts apart. One a
@@ -19,14 +20,15 @@ pub struct PromptSource {
     model: String,
     nonce: u64,
     next: AtomicU64,
+    letters: Symbols,
+    symbols: OnceLock<Symbols>,
 }
 
 /// The name by which `mlx_lm.server` knows the model that it was started with.
 pub const DEFAULT_MODEL: &str = "default_model";
 
-/// Letters and digits that are one byte each and need no escaping in JSON.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-const PREFIX_CHARS: usize = 13;
+/// What most prefixes fit into, in bytes; a longer one costs a copy.
+const PREFIX_ROOM: usize = 64;
 
 impl PromptSource {
     /// With a random start, so that two runs against the same servers differ.
@@ -50,75 +52,60 @@ impl PromptSource {
             model: model.to_owned(),
             nonce,
             next: AtomicU64::new(0),
+            letters: Symbols::letters(),
+            symbols: OnceLock::new(),
         })
     }
 
-    /// 13 characters. Unique within a source because [`scatter`] is a bijection of the counter;
-    /// neighbours differ from the first characters on because it is a mixing one.
-    fn prefix(&self) -> [u8; PREFIX_CHARS] {
+    /// Writes prefixes in `symbols` from now on: done once, before the run's first prompt of an
+    /// exact length.
+    pub fn use_symbols(&self, symbols: Symbols) {
+        // Whoever came first has made prompts of them already.
+        let _ = self.symbols.set(symbols);
+    }
+
+    pub fn symbols(&self) -> &Symbols {
+        self.symbols.get().unwrap_or(&self.letters)
+    }
+
+    /// Unique within a source because [`scatter`] is a bijection of the counter; neighbours differ
+    /// from the first symbols on because it is a mixing one.
+    fn write_prefix(&self, to: &mut Vec<u8>) {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut bits = scatter(self.nonce.wrapping_add(count));
-        std::array::from_fn(|_| {
-            let symbol = ALPHABET[(bits % 32) as usize];
-            bits /= 32;
-            symbol
-        })
+        self.symbols()
+            .write(scatter(self.nonce.wrapping_add(count)), to);
     }
-}
-
-/// How characters relate to tokens, to pad a prompt to a length without a tokenizer. Approximate:
-/// `usage.prompt_tokens` says what it came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TokenScale {
-    pub chars_per_token: f64,
-    /// What the chat template adds to each message.
-    pub template_tokens: u32,
-}
-
-impl TokenScale {
-    /// Our synthetic models have no merges: one ASCII character is one token.
-    pub const SYNTHETIC: Self = Self {
-        chars_per_token: 1.0,
-        template_tokens: 19,
-    };
-    /// English prose under the tokenizers of Llama 3, Qwen and Mistral, roughly.
-    pub const PROSE: Self = Self {
-        chars_per_token: 4.2,
-        template_tokens: 25,
-    };
 }
 
 /// What each request of a cell asks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PromptText {
+    /// What follows the prefix.
     pub text: String,
-    /// Pad or cut to about this many tokens; `None` leaves the text as it is.
-    pub tokens: Option<u32>,
-    pub scale: TokenScale,
-    /// The same prompt each time, without a prefix: an explicit, labelled choice.
+    /// The same prompt each time, or those of a file as they are, without a prefix: an explicit,
+    /// labelled choice.
     pub identical: bool,
+    /// Prompts of a file, instead of `text`.
+    pub from: Option<Arc<Cursor>>,
 }
 
 impl PromptText {
-    /// What follows the prefix of `prefix_chars` characters.
-    fn after_prefix(&self, prefix_chars: usize) -> String {
-        let Some(tokens) = self.tokens else {
-            return self.text.clone();
-        };
-        let wanted = tokens.saturating_sub(self.scale.template_tokens);
-        let chars = (f64::from(wanted) * self.scale.chars_per_token).round() as usize;
-        let chars = chars.saturating_sub(prefix_chars);
-        let sentence = if self.text.is_empty() {
-            "Go on."
-        } else {
-            &self.text
-        };
-        sentence
-            .chars()
-            .chain(std::iter::once(' '))
-            .cycle()
-            .take(chars)
-            .collect()
+    /// `text` after a prefix of its own for each request.
+    pub fn unique(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            identical: false,
+            from: None,
+        }
+    }
+
+    /// The same for another load, which begins at the start of the file's prompts.
+    #[must_use]
+    pub fn from_start(&self) -> Self {
+        Self {
+            from: self.from.as_deref().map(Cursor::from_start),
+            ..self.clone()
+        }
     }
 }
 
@@ -127,8 +114,15 @@ impl PromptText {
 pub struct Bodies {
     source: Arc<PromptSource>,
     before: Vec<u8>,
+    messages: Asked,
     after: Vec<u8>,
     identical: bool,
+}
+
+#[derive(Debug)]
+enum Asked {
+    One(Messages),
+    File(Arc<Cursor>),
 }
 
 impl Bodies {
@@ -139,53 +133,57 @@ impl Bodies {
         temperature: f64,
         stream: bool,
     ) -> Self {
-        let content = if prompt.identical {
-            prompt.after_prefix(0)
-        } else {
-            format!("{MARK} {}", prompt.after_prefix(PREFIX_CHARS + 1))
-        };
         // One model name in all requests: another spelling of the same model splits the batch.
+        let before = format!("{{\"model\":{},\"messages\":", json!(source.model));
         // No `seed`: it takes a request out of the batch.
-        let mut body = json!({
-            "model": source.model,
-            "messages": [{"role": "user", "content": content}],
+        let mut rest = json!({
             "max_tokens": max_tokens,
             "temperature": temperature,
             "stream": stream,
         });
         if stream {
-            body["stream_options"] = json!({"include_usage": true});
+            rest["stream_options"] = json!({"include_usage": true});
         }
-        let body = body.to_string();
-        // The model's name stands before the prompt, and might hold the mark.
-        let content_at = body.find("\"messages\"").unwrap_or(0);
-        let mark_at = body[content_at..].find(MARK).map(|at| content_at + at);
-        let (before, after) = match mark_at {
-            Some(at) if !prompt.identical => (&body[..at], &body[at + MARK.len()..]),
-            _ => (body.as_str(), ""),
-        };
+        let rest = rest.to_string();
         Self {
             source: Arc::clone(source),
-            before: before.into(),
-            after: after.into(),
+            before: before.into_bytes(),
+            messages: match &prompt.from {
+                Some(cursor) => Asked::File(Arc::clone(cursor)),
+                None => Asked::One(Messages::of_user(&prompt.text)),
+            },
+            after: rest.replacen('{', ",", 1).into_bytes(),
             identical: prompt.identical,
         }
     }
 
-    /// The next request's body: a copy of a few hundred bytes, nothing is formatted.
+    /// The next request's body: a copy of what was written before, nothing is formatted.
     pub fn next(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(self.before.len() + PREFIX_CHARS + self.after.len());
+        let (opening, rest) = match &self.messages {
+            Asked::One(messages) => messages.parts(),
+            Asked::File(cursor) => cursor.next().parts(),
+        };
+        let parts = [
+            self.before.len(),
+            opening.len(),
+            rest.len(),
+            self.after.len(),
+        ];
+        let mut body = Vec::with_capacity(parts.iter().sum::<usize>() + PREFIX_ROOM);
         body.extend_from_slice(&self.before);
+        body.extend_from_slice(opening.as_bytes());
         if !self.identical {
-            body.extend_from_slice(&self.source.prefix());
+            self.source.write_prefix(&mut body);
+            // A text that is empty ends here.
+            if !rest.starts_with('"') {
+                body.push(b' ');
+            }
         }
+        body.extend_from_slice(rest.as_bytes());
         body.extend_from_slice(&self.after);
         body
     }
 }
-
-/// Stands for the prefix while a body is written; the first one in the body is ours.
-const MARK: &str = "<prefix>";
 
 #[cfg(test)]
 mod tests {
@@ -194,13 +192,13 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::prompts::counter::tests::of_characters;
+    use crate::prompts::{PromptSet, file, fit};
 
-    fn prompt(text: &str, tokens: Option<u32>, identical: bool) -> PromptText {
+    fn prompt(text: &str, identical: bool) -> PromptText {
         PromptText {
-            text: text.to_owned(),
-            tokens,
-            scale: TokenScale::SYNTHETIC,
             identical,
+            ..PromptText::unique(text)
         }
     }
 
@@ -211,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_prompt_is_new_within_a_run_and_across_runs() {
-        let text = prompt("Why?", None, false);
+        let text = prompt("Why?", false);
         let mut seen = HashSet::new();
         for nonce in [1, u64::MAX / 3] {
             let source = PromptSource::with_nonce(nonce);
@@ -229,7 +227,7 @@ mod tests {
     #[test]
     fn prompts_part_within_their_first_characters() {
         let source = PromptSource::with_nonce(7);
-        let bodies = Bodies::new(&source, &prompt("Why?", None, false), 8, 0.3, true);
+        let bodies = Bodies::new(&source, &prompt("Why?", false), 8, 0.3, true);
         let starts: HashSet<String> = (0..1_000)
             .map(|_| content(&bodies.next())[..5].to_owned())
             .collect();
@@ -238,33 +236,63 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_needs_escapes_or_holds_the_mark_stays_whole() {
-        let text = "Say \"<prefix>\"\n\\ü🦀";
+    fn a_text_that_needs_escapes_stays_whole() {
+        let text = "Say \"{\"\n\\ü🦀";
         let source = PromptSource::with_nonce(1);
-        let bodies = Bodies::new(&source, &prompt(text, None, false), 8, 0.3, true);
+        let bodies = Bodies::new(&source, &prompt(text, false), 8, 0.3, true);
         let sent = content(&bodies.next());
-        assert_eq!(&sent[PREFIX_CHARS + 1..], text);
-        let same = Bodies::new(&source, &prompt(text, None, true), 8, 0.3, true);
+        assert_eq!(&sent[13 + 1..], text);
+        let same = Bodies::new(&source, &prompt(text, true), 8, 0.3, true);
         assert_eq!(content(&same.next()), text);
         assert_eq!(same.next(), same.next());
     }
 
     #[test]
-    fn padding_reaches_the_asked_length_with_one_token_a_character() {
+    fn prefixes_are_written_in_the_symbols_of_the_run() {
+        let counter = of_characters();
+        let symbols = Symbols::of_equal_tokens(&counter).unwrap();
         let source = PromptSource::with_nonce(1);
-        for tokens in [40, 200, 4096] {
-            for identical in [false, true] {
-                let text = prompt("Why does it help?", Some(tokens), identical);
-                let bodies = Bodies::new(&source, &text, 8, 0.3, true);
-                assert_eq!(content(&bodies.next()).len() as u32 + 19, tokens);
-            }
+        source.use_symbols(symbols.clone());
+        let fitted = fit(&counter, &symbols, false, "Why does it help?", 200).unwrap();
+        let bodies = Bodies::new(&source, &PromptText::unique(&fitted.text), 8, 0.3, true);
+        for _ in 0..50 {
+            let sent = content(&bodies.next());
+            assert_eq!(counter.count(&sent), Some(200), "{sent}");
         }
+    }
+
+    #[test]
+    fn prompts_of_a_file_get_a_prefix_before_their_first_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.jsonl");
+        let system = r#"{"messages":[{"role":"system","content":"Be \"brief\"."},{"role":"user","content":"Why?"}]}"#;
+        std::fs::write(&path, format!("{system}\n\"How?\"\n")).unwrap();
+        let set = PromptSet::new(file::read(&path).unwrap(), None);
+        let source = PromptSource::with_nonce(1);
+        let mut text = PromptText {
+            from: Some(Cursor::new(&set)),
+            ..PromptText::unique("not this")
+        };
+        let bodies = Bodies::new(&source, &text, 8, 0.3, true);
+        let first: Value = serde_json::from_slice(&bodies.next()).unwrap();
+        let opening = first["messages"][0]["content"].as_str().unwrap();
+        assert_eq!(&opening[13..], " Be \"brief\".");
+        assert_eq!(first["messages"][1]["content"], "Why?");
+        assert_eq!(first["stream_options"]["include_usage"], true);
+        assert_eq!(&content(&bodies.next())[13..], " How?");
+        let third: Value = serde_json::from_slice(&bodies.next()).unwrap();
+        assert_ne!(third, first);
+
+        text.identical = true;
+        let bodies = Bodies::new(&source, &text.from_start(), 8, 0.3, true);
+        bodies.next();
+        assert_eq!(content(&bodies.next()), "How?");
     }
 
     #[test]
     fn the_body_is_what_the_server_batches() {
         let source = PromptSource::with_nonce(1);
-        let text = prompt("Why?", None, false);
+        let text = prompt("Why?", false);
         let body: Value =
             serde_json::from_slice(&Bodies::new(&source, &text, 96, 0.3, true).next()).unwrap();
         assert_eq!(body["model"], "default_model");

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Ask, Milestone, Sent, Watcher, send};
 use super::live::{Live, PUBLISH_EVERY, Publisher};
+use super::open::{self, OpenRate};
 use super::prompts::{Bodies, PromptSource, PromptText};
 use super::sustain::SustainedWindow;
 use super::target::Target;
@@ -29,6 +30,8 @@ pub enum Amount {
     Fixed(u32),
     /// Sustained mode: hold all slots busy until the rule is met.
     Sustained(WindowRule),
+    /// Send at a rate of its own until the window closes; at most `concurrency` are in flight.
+    Open(OpenRate),
 }
 
 /// The load of one cell.
@@ -55,9 +58,10 @@ pub async fn run(
     live: &Arc<Live>,
     cancel: &CancellationToken,
 ) -> LoadOutcome {
-    let (slots, limit) = match spec.amount {
-        Amount::Fixed(n) => (spec.concurrency.min(n), n),
-        Amount::Sustained(_) => (spec.concurrency, u32::MAX),
+    let (slots, limit, rule) = match spec.amount {
+        Amount::Open(rate) => return open::run(spec, rate, target, live, cancel).await,
+        Amount::Fixed(n) => (spec.concurrency.min(n), n, None),
+        Amount::Sustained(rule) => (spec.concurrency, u32::MAX, Some(rule)),
     };
     let (tell, mut told) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
@@ -92,10 +96,7 @@ pub async fn run(
     let _ = shared.epoch.set(epoch);
     shared.gate.add_permits(slots as usize);
 
-    let rule = match spec.amount {
-        Amount::Fixed(_) => None,
-        Amount::Sustained(rule) => Some(SustainedWindow::new(rule, slots, epoch)),
-    };
+    let rule = rule.map(|rule| SustainedWindow::new(rule, slots, epoch));
     let mut control = Control {
         outcome: LoadOutcome {
             epoch: Some(epoch),

@@ -6,6 +6,8 @@
 //! several `data:` lines joined), works on bytes so that a character cut in half by a read stays
 //! whole, and refuses a line above [`MAX_LINE_BYTES`].
 
+use memchr::memchr2;
+
 /// One line, and one event, may be this long: a chunk with top-20 log probabilities is under 8 KB.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
@@ -51,10 +53,21 @@ impl SseParser {
             self.after_cr = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
-        while let Some(end) = bytes.iter().position(|b| matches!(b, b'\n' | b'\r')) {
+        while let Some(end) = memchr2(b'\n', b'\r', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             if self.partial.len() + line.len() > MAX_LINE_BYTES {
                 return Err(SseError::LineTooLong.into());
+            }
+            // Nearly every chunk: one line of data and the blank line after it, in one read. It is
+            // handed on from where it lies.
+            if let (b'\n', Some(b'\n')) = (bytes[end], rest.first())
+                && self.between_events()
+                && let Some(value) = line.strip_prefix(b"data:")
+            {
+                let value = std::str::from_utf8(value).map_err(|_| SseError::NotUtf8)?;
+                on_item(SseItem::Data(value.strip_prefix(' ').unwrap_or(value)))?;
+                bytes = &rest[1..];
+                continue;
             }
             if self.partial.is_empty() {
                 self.line(line, on_item)?;
@@ -77,6 +90,11 @@ impl SseParser {
         }
         self.partial.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// What comes next starts a line, which is neither the stream's first nor part of an event.
+    fn between_events(&self) -> bool {
+        self.partial.is_empty() && !self.has_data && self.past_first_line
     }
 
     fn line<E: From<SseError>>(
@@ -205,5 +223,30 @@ mod tests {
     #[test]
     fn bad_utf8_is_an_error() {
         assert_eq!(items([&b"data: \xff\xfe\n\n"[..]]), Err(SseError::NotUtf8));
+        let later = &b": first\n\ndata: \xff\xfe\n\n"[..];
+        assert_eq!(items([later]), Err(SseError::NotUtf8));
+    }
+
+    proptest! {
+        /// Events that come whole in one read take a shorter way than those cut in two.
+        #[test]
+        fn whole_events_and_cut_ones_are_the_same(
+            lines in prop::collection::vec(
+                prop::sample::select(vec!["data: a", "data:b", "data:  c", "data", "data: ü", ": d", "id: 1", "", "", ""]),
+                0..30,
+            ),
+        ) {
+            let text: String = lines.iter().flat_map(|line| [*line, "\n"]).collect();
+            let whole = items([text.as_bytes()]);
+            prop_assert_eq!(items(text.as_bytes().chunks(1)), whole);
+        }
+    }
+
+    #[test]
+    fn a_whole_event_above_the_limit_is_refused() {
+        let mut text = b": first\ndata: ".to_vec();
+        text.resize(text.len() + MAX_LINE_BYTES, b'x');
+        text.extend_from_slice(b"\n\n");
+        assert_eq!(items([&text[..]]), Err(SseError::LineTooLong));
     }
 }

@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 
 pub use requests::{Statistic, of_latency};
 use serde::{Deserialize, Serialize};
-pub use slices::{of_throughput, slice_rates};
+pub use slices::{of_slices, of_throughput, slice_rates};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 /// How sure an interval is: the share of intervals that cover the true value, were all repeated.

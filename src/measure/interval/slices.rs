@@ -53,8 +53,9 @@ pub fn slice_rates(samples: &[RequestSample], window: &Window) -> Option<Vec<f64
     Some(per_slice.map(|tokens| tokens / slice_s).collect())
 }
 
-/// Of the mean of slices that follow each other in time.
-pub(super) fn of_slices(rates: &[f64]) -> Option<Interval> {
+/// Of the mean of slices that follow each other in time, in their unit. `None` of fewer than ten, and
+/// where they are all alike.
+pub fn of_slices(rates: &[f64]) -> Option<Interval> {
     let k = rates.len();
     let mean = mean(rates).filter(|_| k >= FEWEST_SLICES)?;
     let apart: Vec<f64> = rates.iter().map(|rate| rate - mean).collect();

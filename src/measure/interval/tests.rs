@@ -2,7 +2,6 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::requests::of_resamples;
-use super::slices::of_slices;
 use super::*;
 use crate::measure::outcome::Window;
 use crate::measure::sample::{Chunk, RequestSample, Usage};

@@ -5,12 +5,15 @@
 //! step between two plateaus, or a stall says that there is no one rate which a number could stand
 //! for. Waves are no trend: requests that were sent together prefill together.
 
-mod order;
+pub mod order;
+mod queue;
 
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::queue::queue_grows;
 
 use self::order::{mann_kendall, pettitt, theil_sen};
 use super::interval::slice_rates;
@@ -46,6 +49,8 @@ pub enum Unsteady {
         before_tps: f64,
         after_tps: f64,
     },
+    /// More and more requests were under way, from so many at the window's start to so many at its end.
+    QueueGrows { before: f64, after: f64 },
     /// Hardly a token came for a while, once.
     Stall { at_s: f64, for_s: f64 },
 }
@@ -68,6 +73,9 @@ impl Unsteady {
                 TokensPerSec(after_tps),
                 Secs(at_s)
             ),
+            Self::QueueGrows { before, after } => {
+                format!("requests under way grew from {before:.0} to {after:.0} over the window")
+            }
             Self::Stall { at_s, for_s } => format!(
                 "hardly a token came for {}, {} into the window",
                 Secs(for_s),
@@ -80,7 +88,13 @@ impl Unsteady {
 /// Cuts what is left of a ramp or a drain off the window, at most a quarter of it at either end, if
 /// there is a plateau without it. A window that is shorter than `least_s` then is as good as capped:
 /// less of it was measured than the rule asks. Tells how much was cut off, in seconds.
+///
+/// Nothing is cut off where requests come at a rate: the window opened after the ramp, and random
+/// arrivals make rates that look like one.
 pub fn trim(outcome: &mut LoadOutcome, least_s: f64) -> f64 {
+    if outcome.open.is_some() {
+        return 0.0;
+    }
     let Some(window) = &mut outcome.window else {
         return 0.0;
     };

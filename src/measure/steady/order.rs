@@ -12,7 +12,18 @@ const GREATEST_CORRELATION: f64 = 0.8;
 /// alike even without a trend: the variance is made larger by (1 + r) / (1 - r) as in S. Yue and
 /// C. Wang, "The Mann-Kendall test modified by effective sample size", Water Resources Management 18
 /// (2004), with the correlation r of what the trend leaves. 1 where nothing varies.
-pub(super) fn mann_kendall(values: &[f64]) -> f64 {
+pub fn mann_kendall(values: &[f64]) -> f64 {
+    p_of_trend(values, inflation(values))
+}
+
+/// The same without a correction for correlation. For values that are sums of what came before, such
+/// as the length of a queue: what a trend leaves of those is always correlated, and the correction
+/// would hide nearly every trend. Who uses it has to ask for more than a trend.
+pub(super) fn mann_kendall_uncorrected(values: &[f64]) -> f64 {
+    p_of_trend(values, 1.0)
+}
+
+fn p_of_trend(values: &[f64], inflation: f64) -> f64 {
     let n = values.len() as f64;
     let pairs = pairs(values).map(|(_, a, b)| (b - a).total_cmp(&0.0) as i32);
     let s = f64::from(pairs.sum::<i32>());
@@ -23,7 +34,7 @@ pub(super) fn mann_kendall(values: &[f64]) -> f64 {
         .map(|tied| tied.len() as f64);
     let of = |n: f64| n * (n - 1.0) * (2.0 * n + 5.0);
     let variance = (of(n) - ties.map(of).sum::<f64>()) / 18.0;
-    let variance = variance * inflation(values);
+    let variance = variance * inflation;
     if variance <= 0.0 {
         return 1.0;
     }
@@ -53,7 +64,7 @@ fn inflation(values: &[f64]) -> f64 {
 
 /// The median slope over all pairs, per step: P. Sen, "Estimates of the regression coefficient based
 /// on Kendall's tau", JASA 63 (1968).
-pub(super) fn theil_sen(values: &[f64]) -> f64 {
+pub fn theil_sen(values: &[f64]) -> f64 {
     let mut slopes: Vec<f64> = pairs(values)
         .map(|(steps, a, b)| (b - a) / steps as f64)
         .collect();
@@ -64,7 +75,7 @@ pub(super) fn theil_sen(values: &[f64]) -> f64 {
 /// Where the values change once, as the position of the first after it, and the p-value: A. Pettitt,
 /// "A non-parametric approach to the change-point problem", Applied Statistics 28 (1979). `None` of
 /// fewer than two values.
-pub(super) fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
+pub fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
     let n = values.len();
     let above = |at: usize| {
         let (before, after) = values.split_at(at);

@@ -126,6 +126,7 @@ fn kind(unsteady: Option<Unsteady>) -> &'static str {
         Some(Unsteady::Drift { .. }) => "drift",
         Some(Unsteady::Step { .. }) => "step",
         Some(Unsteady::Stall { .. }) => "stall",
+        Some(Unsteady::QueueGrows { .. }) => "queue",
     }
 }
 

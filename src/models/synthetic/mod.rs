@@ -188,5 +188,11 @@ fn write_json(path: &Path, content: &Value) -> Result<(), ModelError> {
     write().map_err(ModelError::io("could not write", path))
 }
 
+/// What stands in `tokenizer.json` of a model with so many ids.
+#[cfg(test)]
+pub(crate) fn tokenizer_file(vocab: u64) -> serde_json::Value {
+    tokenizer::tokenizer(vocab)
+}
+
 #[cfg(test)]
 mod tests;

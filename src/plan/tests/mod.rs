@@ -3,7 +3,10 @@
 mod attached;
 mod build;
 mod commands;
+mod delivery;
 mod estimate;
+mod lengths;
+mod open_loop;
 mod order;
 mod quick;
 mod server_flags;
@@ -24,6 +27,7 @@ struct Run {
     nginx: bool,
     cores: u32,
     model: &'static str,
+    synthetic: bool,
 }
 
 impl Run {
@@ -36,6 +40,7 @@ impl Run {
             nginx: true,
             cores: 10,
             model: "/models/tiny",
+            synthetic: true,
         }
     }
 
@@ -80,7 +85,7 @@ impl Run {
             model: ModelRef {
                 path: self.model.to_owned(),
                 label: "synthetic:tiny".to_owned(),
-                synthetic: true,
+                synthetic: self.synthetic,
             },
             known_flags: self.flags.as_ref(),
             nginx_found: self.nginx,

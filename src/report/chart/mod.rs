@@ -13,7 +13,8 @@ pub use canvas::Svg;
 pub use ink::{Ink, Look, css_variables};
 
 use self::canvas::{Anchor, Canvas, SMALL, TITLE, fitted};
-use crate::board::{Board, Dimension, Layer};
+use crate::board::{Board, Dimension, DimensionValues, Layer};
+use crate::plan::Axis;
 
 /// A chart of a run, as it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,26 @@ impl Chart {
     pub fn lines(board: &Board, layer: Layer) -> Option<Self> {
         let (x, _) = board.default_axes()?;
         Some(Self::Lines { x, layer })
+    }
+
+    /// What a sweep of request rates is looked at by: goodput (where limits are set), throughput and
+    /// TTFT p95 against the rate. Empty of other runs.
+    pub fn of_rates(board: &Board) -> Vec<Self> {
+        let x = Dimension::Axis(Axis::RequestRate);
+        let dimensions = board.dimensions();
+        let swept = |values: &&DimensionValues| values.dimension == x && values.varies();
+        if !dimensions.into_iter().any(|values| swept(&values)) {
+            return Vec::new();
+        }
+        let known = board.layers();
+        [Layer::Goodput, Layer::Throughput, Layer::TtftP95]
+            .into_iter()
+            .filter(|layer| known.contains(layer))
+            .map(|layer| Self::Lines {
+                x: x.clone(),
+                layer,
+            })
+            .collect()
     }
 
     /// Against the first latency that cells have.

@@ -94,7 +94,22 @@ fn of_metadata(page: &mut Page, metadata: &Metadata) {
         page.raw("</tbody></table>\n");
     });
     page.details("Prompt", |page| {
-        page.element("pre", "", &metadata.plan.workload.prompt);
+        let workload = &metadata.plan.workload;
+        match &workload.prompt_file {
+            Some(file) => page.element(
+                "p",
+                "",
+                &format!(
+                    "{} of {} prompts of {}, {} characters on average (SHA-256 {})",
+                    file.used,
+                    file.count,
+                    file.name(),
+                    file.mean_chars,
+                    file.sha256
+                ),
+            ),
+            None => page.element("pre", "", &workload.prompt),
+        }
     });
     page.details("Machine, software and model", |page| {
         let known = &metadata.provenance;

@@ -88,6 +88,7 @@ fn head(page: &mut Page, document: &Document<'_>) {
 fn charts(page: &mut Page, document: &Document<'_>, layers: &[Layer]) {
     let board = &document.board;
     let known = board.layers();
+    let rates = Chart::of_rates(board);
     let of_default = [Layer::Throughput, Layer::TtftP50];
     let chosen: Vec<Layer> = if layers.is_empty() {
         let there = |layer: &Layer| *layer == Layer::Throughput || known.contains(layer);
@@ -95,11 +96,15 @@ fn charts(page: &mut Page, document: &Document<'_>, layers: &[Layer]) {
     } else {
         layers.to_vec()
     };
-    let heatmaps = chosen.iter().map(|layer| Chart::heatmap(board, *layer));
+    // Against a rate, a row of cells says less than a line.
+    let heatmaps = chosen.iter().filter(|_| rates.is_empty());
+    let heatmaps = heatmaps.map(|layer| Chart::heatmap(board, *layer));
     let lines = chosen
         .iter()
         .take(1)
-        .map(|layer| Chart::lines(board, *layer));
+        .map(|layer| Chart::lines(board, *layer))
+        .filter(|_| rates.is_empty());
+    let lines = lines.chain(rates.iter().cloned().map(Some));
     for chart in heatmaps
         .chain(lines)
         .chain([Chart::pareto(board)])

@@ -12,7 +12,7 @@ use crate::store::row::CellRow;
 use crate::store::threads::in_ranges;
 
 /// Columns that tell combinations apart, of any lab.
-const AXES: [&str; 10] = [
+const AXES: [&str; 12] = [
     "instances",
     "decode_concurrency",
     "prompt_concurrency",
@@ -23,6 +23,8 @@ const AXES: [&str; 10] = [
     "max_tokens",
     "asked_prompt_tokens",
     "extra_axes",
+    "request_rate_rps",
+    "delivery",
 ];
 
 /// A valid row: which combination it is of, and its tokens per second.
@@ -122,19 +124,25 @@ fn valid_rows(opened: &Opened) -> Option<Vec<ValidRow>> {
 }
 
 /// `instances=1 decode_concurrency=8 concurrency=16`, with what the row knows.
-fn settings(row: &CellRow) -> String {
+pub(super) fn settings(row: &CellRow) -> String {
     let known = |value: u32| Some(value).filter(|&value| value > 0);
+    let in_flight = known(row.concurrency).filter(|_| row.request_rate_rps.is_none());
     let mut parts: Vec<String> = [
         ("instances", known(row.instances)),
         ("decode_concurrency", row.decode_concurrency),
         ("prompt_concurrency", row.prompt_concurrency),
-        ("concurrency", known(row.concurrency)),
+        ("concurrency", in_flight),
         ("max_tokens", row.max_tokens),
         ("prompt_tokens", row.asked_prompt_tokens),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
     .collect();
+    parts.extend(
+        row.request_rate_rps
+            .map(|rate| format!("request_rate={rate}")),
+    );
+    parts.extend(row.delivery.map(|delivery| format!("delivery={delivery}")));
     parts.extend(row.axes().iter().map(|f| format!("{}={}", f.flag, f.value)));
     parts.join(" ")
 }

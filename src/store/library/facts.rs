@@ -8,11 +8,15 @@ use serde_json::Value;
 use super::{Rows, kind_text, origin_text};
 use crate::engine::event::RunEnd;
 use crate::measure::figures::Mode;
+use crate::measure::saturation::Saturation;
+use crate::measure::tax::{self, Control};
 use crate::monitor::info::MachineInfo;
 use crate::plan::{Attached, RunKind};
 use crate::store::read::Origin;
+use crate::store::row::CellRow;
 use crate::store::sidecar::Metadata;
 use crate::units::{Bytes, Secs};
+use crate::wording::capitalised;
 
 /// A name and its value, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +101,8 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     facts.push("Chip", chip(&metadata.provenance.machine));
     facts.push("Memory", machine.memory_total.map(|b: Bytes| b.to_string()));
     facts.push("System", machine.system());
+    of_rates(facts, metadata, rows);
+    of_controls(facts, rows);
     let attached = metadata.plan.servers.attached.as_ref();
     facts.push("Attached to", attached.map(Attached::names));
     let software = |name: &str| text(&metadata.provenance.software, name);
@@ -104,9 +110,67 @@ fn of_metadata(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
     facts.push("mlx", software("mlx"));
     facts.push("Python", software("python"));
     facts.push("App", Some(metadata.app_version.clone()));
+    facts.push("Load client", metadata.client.map(|c| c.sentence()));
     if !metadata.resumed.is_empty() {
         facts.push("Resumed", Some(times(metadata.resumed.len())));
     }
+}
+
+/// What nginx and streaming cost, as far as control cells tell.
+fn of_controls(facts: &mut Facts, rows: &Rows) {
+    let cells = rows.iter().filter(|row| row.is_valid()).filter_map(|row| {
+        let control = Control {
+            delivery: row.delivery?,
+            throughput_tps: row.throughput_tps,
+        };
+        let at = CellRow {
+            delivery: None,
+            ..row.clone().into_owned()
+        };
+        Some((super::best::settings(&at), control))
+    });
+    let lines = tax::lines(&tax::by_group(cells));
+    facts.push("Taxes", (!lines.is_empty()).then(|| lines.join("; ")));
+}
+
+/// Of requests that come at a rate, and of what is held against limits.
+fn of_rates(facts: &mut Facts, metadata: &Metadata, rows: &Rows) {
+    let workload = &metadata.plan.workload;
+    let limits = [
+        ("TTFT", workload.limits.ttft_s),
+        ("TPOT", workload.limits.tpot_s),
+    ];
+    let limits: Vec<String> = limits
+        .into_iter()
+        .filter_map(|(name, limit_s)| Some(format!("{name} {}", Secs(limit_s?))))
+        .collect();
+    facts.push("Limits", (!limits.is_empty()).then(|| limits.join(", ")));
+    let Some(open) = workload.open else {
+        return;
+    };
+    facts.push(
+        "Load",
+        Some(format!("Open loop, {} arrivals", open.arrivals)),
+    );
+    let points = rows.iter().filter_map(|row| {
+        let at = CellRow {
+            request_rate_rps: None,
+            concurrency: 0,
+            ..row.clone().into_owned()
+        };
+        Some((super::best::settings(&at), row.rate_point()?))
+    });
+    let found = Saturation::by_group(points);
+    if let [(_, only)] = &found[..] {
+        facts.push("Saturation", Some(capitalised(&only.rates())));
+        facts.push("Most goodput", only.goodput());
+        return;
+    }
+    let lines: Vec<String> = found
+        .iter()
+        .map(|(name, of)| format!("{name}: {of}"))
+        .collect();
+    facts.push("Saturation", (!lines.is_empty()).then(|| lines.join("; ")));
 }
 
 fn times(n: usize) -> String {
@@ -119,6 +183,7 @@ fn times(n: usize) -> String {
 fn ended(metadata: &Metadata, done: usize) -> Option<String> {
     let open = metadata.plan.cells.len().saturating_sub(done);
     let left = match open {
+        0 if metadata.plan.search_sentence().is_some() => "rates are left to try".to_owned(),
         1 => "1 cell left".to_owned(),
         n => format!("{n} cells left"),
     };
@@ -126,7 +191,7 @@ fn ended(metadata: &Metadata, done: usize) -> Option<String> {
         Some(RunEnd::Completed) => None,
         Some(RunEnd::Stopped) => Some(format!("Stopped, {left}")),
         Some(RunEnd::Failed(why)) => Some(format!("Failed: {why}")),
-        None if open == 0 => None,
+        None if open == 0 && metadata.plan.search_sentence().is_none() => None,
         None => Some(format!("Cut short, {left}")),
     }
 }

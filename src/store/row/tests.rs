@@ -4,6 +4,8 @@ use super::super::row_file::header_of;
 use super::super::testing::{cell, failed, figures, plan, result};
 use super::*;
 use crate::engine::event::CellResult;
+use crate::measure::client::{CellClient, ClientCeiling};
+use crate::measure::ttft_split::TtftSplit;
 use crate::monitor::energy::Energy;
 use crate::monitor::thermal::{CellThermal, UnderLoad};
 
@@ -100,7 +102,7 @@ fn bounds_stand_after_all_that_was_there_before() {
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let error = header.iter().position(|name| *name == "error").unwrap();
     assert_eq!(header[error + 1], "throughput_low_tps");
-    assert_eq!(header[error + 1..].len(), 16);
+    assert_eq!(header[error + 8], "e2e_p50_high_s");
 
     // A file from before has none of them.
     let old = format!("{}\n1,8,4,2,100.0", header[..5].join(","));
@@ -110,7 +112,7 @@ fn bounds_stand_after_all_that_was_there_before() {
 }
 
 #[test]
-fn the_clock_stands_at_the_end_and_is_blank_where_none_was_read() {
+fn the_clock_is_blank_where_none_was_read() {
     let mut measured = result(&cell(3, Some(8), 4));
     measured.times.cool_down_s = 31.25;
     measured.thermal = CellThermal {
@@ -129,22 +131,64 @@ fn the_clock_stands_at_the_end_and_is_blank_where_none_was_read() {
     assert_eq!(read_back(&text), row);
     let header = text.lines().next().unwrap();
     assert!(
-        header.ends_with(
+        header.contains(
             ",gpu_clock_under_load_mhz,gpu_clock_of_cold_ratio,thermal_repeats,cool_down_s,window_trimmed_s"
         ),
         "{header}"
     );
-    let end = ",1774.5,0.91,2,31.25,0.0";
-    assert!(text.trim_end().ends_with(end), "{text}");
+    let clock = |text: &str| columns(text, "gpu_clock_under_load_mhz", 5);
+    assert_eq!(clock(&text), "1774.5,0.91,2,31.25,0.0");
     // The first cell has nothing to be compared with, and a machine without a sensor nothing at all.
     measured.thermal.clock_of_cold = None;
     assert_eq!(row_of(&measured).gpu_clock_of_cold_ratio, None);
     measured.thermal = CellThermal::default();
-    assert!(csv_of(&row_of(&measured)).trim_end().ends_with(",,,,,0.0"));
+    assert_eq!(clock(&csv_of(&row_of(&measured))), ",,,,0.0");
 }
 
 #[test]
-fn energy_stands_at_the_end_with_its_source() {
+fn what_the_client_can_take_stands_beside_what_it_took() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.client = CellClient {
+        ceiling: Some(ClientCeiling {
+            streams: 64,
+            chunks_per_s: 211_831.26,
+            ttft_error_p50_s: Some(0.000_052_4),
+            ttft_error_p99_s: None,
+            itl_error_p50_s: Some(0.000_02),
+            itl_error_p99_s: Some(0.000_3),
+        }),
+        chunks_per_s: Some(1_500.04),
+    };
+    let row = row_of(&measured);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    assert_eq!(
+        columns(&text, "client_chunk_rate_per_s", 7),
+        "1500.0,211831.3,64,0.000052,,0.00002,0.0003"
+    );
+}
+
+#[test]
+fn the_parts_of_ttft_stand_beside_it() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    measured.figures = Some(Figures {
+        ttft_split: Some(TtftSplit {
+            n: 12,
+            waiting_mean_s: 0.25,
+            prefill_mean_s: 0.125,
+            first_decode_mean_s: 0.012_345_67,
+        }),
+        ..figures()
+    });
+    let text = csv_of(&row_of(&measured));
+    assert_eq!(
+        columns(&text, "ttft_waiting_mean_s", 3),
+        "0.25,0.125,0.012346"
+    );
+}
+
+#[test]
+fn energy_has_its_source() {
     let mut measured = result(&cell(3, Some(8), 4));
     measured.machine.gpu_power_mean_w = Some(40.0);
     let without = row_of(&measured);
@@ -168,17 +212,16 @@ fn energy_stands_at_the_end_with_its_source() {
         ),
         "{header}"
     );
-    assert!(
-        text.trim_end().ends_with(",0.412346,0.3,gpu+cpu,,,,,0.0"),
-        "{text}"
-    );
+    let energy = columns(&text, "energy_j_per_token", 3);
+    assert_eq!(energy, "0.412346,0.3,gpu+cpu");
 
     // Without a sensor all three are blank, and not zero.
     measured.machine.energy = None;
     measured.machine.gpu_power_mean_w = None;
     let row = row_of(&measured);
     assert_eq!(row.why_no_energy(), Some("no power sensor"));
-    assert!(csv_of(&row).trim_end().ends_with(",,,,,,,,0.0"));
+    let text = csv_of(&row);
+    assert_eq!(columns(&text, "energy_j_per_token", 3), ",,");
 
     // A file from before opens, and a machine that was not watched is not blamed.
     let old = read_back("instances,concurrency,cell,total_tokens\n1,2,3,100\n");
@@ -232,4 +275,114 @@ fn columns_of_other_versions_do_no_harm() {
     assert_eq!((row.instances, row.concurrency, row.cell), (1, 2, 3));
     assert_eq!(row.status, None);
     assert_eq!(row.flag_kinds(), [FlagKind::ShortWindow]);
+}
+
+/// As many columns of the first row, from the one of this name on.
+fn columns(text: &str, first: &str, count: usize) -> String {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let at = header.iter().position(|name| name == first).unwrap();
+    let row = reader.records().next().unwrap().unwrap();
+    row.iter()
+        .skip(at)
+        .take(count)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[test]
+fn a_rate_is_told_with_what_became_of_it_and_blank_in_a_closed_loop() {
+    use crate::measure::flow::{Flow, Goodput, Limits, OpenFlow};
+    let limits = Limits {
+        ttft_s: Some(0.5),
+        tpot_s: None,
+    };
+    let mut measured = result(&cell(3, Some(8), 1024));
+    let mut flow = Flow {
+        achieved_rps: 3.9,
+        in_flight_mean: 7.25,
+        in_flight_max: 12,
+        limits,
+        goodput: Some(Goodput {
+            rps: 2.5,
+            ratio: 0.625,
+        }),
+        open: Some(OpenFlow {
+            rate_rps: 4.5,
+            due: 80,
+            held: 1,
+            saturated: Some(SaturatedBy::Queue),
+        }),
+    };
+    let with = |measured: &mut CellResult, flow| {
+        measured.figures = Some(Figures {
+            flow: Some(flow),
+            ..figures()
+        });
+    };
+    measured.cell.load.request_rate = Rate::from_rps(4.5);
+    with(&mut measured, flow);
+    let mut plan = crate::store::testing::plan(std::path::Path::new("results"), 1);
+    plan.workload.limits = limits;
+    plan.workload.open = Some(crate::plan::OpenLoop {
+        arrivals: Arrivals::Poisson,
+        seed: 1,
+        max_in_flight: 1024,
+        search: false,
+    });
+    let row = CellRow::new(&measured, &plan);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    assert_eq!(
+        columns(&text, "request_rate_rps", 12),
+        "4.5,poisson,80,3.9,7.25,12,1,queue,2.5,0.625,0.5,"
+    );
+    assert!(row.belongs_to(&measured.cell));
+    assert_eq!(row.rate_point(), measured.rate_point());
+    let point = row.rate_point().unwrap();
+    assert_eq!(
+        (point.saturated, point.goodput_rps),
+        (Some(SaturatedBy::Queue), Some(2.5))
+    );
+    measured.cell.load.request_rate = Rate::from_rps(4.6);
+    assert!(
+        !row.belongs_to(&measured.cell),
+        "another rate is another cell"
+    );
+
+    // A rate at which requests fail is too much, whatever else was seen.
+    flow.open = flow.open.map(|open| OpenFlow {
+        saturated: None,
+        ..open
+    });
+    with(&mut measured, flow);
+    measured.status = CellStatus::Invalid;
+    let row = CellRow::new(&measured, &plan);
+    assert_eq!(row.rate_point(), measured.rate_point());
+    assert_eq!(
+        row.rate_point().unwrap().saturated,
+        Some(SaturatedBy::Achieved)
+    );
+
+    measured.cell.load.request_rate = None;
+    flow.open = None;
+    with(&mut measured, flow);
+    let row = CellRow::new(&measured, &plan);
+    assert_eq!(
+        columns(&csv_of(&row), "request_rate_rps", 9),
+        ",,,3.9,7.25,12,,,2.5"
+    );
+    assert_eq!(row.rate_point(), None);
+}
+
+#[test]
+fn where_prompt_lengths_come_from_is_said_if_a_length_was_asked() {
+    let mut measured = result(&cell(3, Some(8), 4));
+    let row = row_of(&measured);
+    assert_eq!(row.prompt_length_source, None);
+    measured.prompt_length = Some(LengthSource::Exact);
+    let row = row_of(&measured);
+    let text = csv_of(&row);
+    assert_eq!(read_back(&text), row);
+    assert_eq!(columns(&text, "prompt_length_source", 1), "exact");
 }

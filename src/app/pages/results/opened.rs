@@ -27,7 +27,10 @@ use crate::store::row::CellRow;
 /// Damaged lines that the details list; the file itself has the rest.
 const MAX_DAMAGED: usize = 50;
 /// Facts that stand beside the figures; the details have all.
-const MAIN_FACTS: [&str; 8] = [
+const MAIN_FACTS: [&str; 11] = [
+    "Saturation",
+    "Most goodput",
+    "Limits",
     "Model",
     "Chip",
     "Date",

@@ -352,3 +352,79 @@ fn a_picture_is_of_the_chart_that_is_shown() {
         assert_eq!(chart.map(|chart| chart.word()), Some(word));
     }
 }
+
+/// A search for the rate that saturates, cut short between two of its cells.
+fn searched(dir: &Path) -> PathBuf {
+    use crate::measure::flow::{Flow, Goodput, Limits, OpenFlow, SaturatedBy};
+    use crate::plan::{Arrivals, OpenLoop, RunKind};
+    use crate::settings::Rate;
+    let limits = Limits {
+        ttft_s: Some(0.5),
+        tpot_s: Some(0.05),
+    };
+    let mut plan = testing::plan(dir, 5);
+    plan.kind = RunKind::RateSweep;
+    plan.workload.limits = limits;
+    plan.workload.open = Some(OpenLoop {
+        arrivals: Arrivals::Poisson,
+        seed: 1,
+        max_in_flight: 1024,
+        search: true,
+    });
+    let rates = [1.0, 2.0, 4.0, 8.0, 5.66];
+    for (cell, rps) in plan.cells.iter_mut().zip(rates) {
+        cell.load.concurrency = 1024;
+        cell.load.request_rate = Rate::from_rps(rps);
+    }
+    let now = "2026-11-24T15:09:13[UTC]".parse().expect("a moment");
+    let mut recorder = Recorder::create(&plan, Provenance::default(), &now).expect("a new run");
+    for (cell, rps) in plan.cells.iter().zip(rates) {
+        let mut result = testing::result(cell);
+        let saturated = rps > 5.0;
+        let good = if saturated { 0.4 * rps } else { 0.98 * rps };
+        let figures = result.figures.as_mut().expect("measured");
+        figures.throughput_tps = rps.min(5.1) * 64.0;
+        figures.ttft.p95_s = Some(if saturated {
+            2.0 * rps
+        } else {
+            0.1 + rps / 20.0
+        });
+        figures.flow = Some(Flow {
+            achieved_rps: rps.min(5.1),
+            in_flight_mean: rps,
+            in_flight_max: 12,
+            limits,
+            goodput: Some(Goodput {
+                rps: good,
+                ratio: good / rps,
+            }),
+            open: Some(OpenFlow {
+                rate_rps: rps,
+                due: 150,
+                held: 0,
+                saturated: saturated.then_some(SaturatedBy::Queue),
+            }),
+        });
+        recorder.record(&testing::finished(result)).expect("a row");
+    }
+    recorder.files().csv().to_owned()
+}
+
+#[test]
+fn a_rate_sweep_says_what_the_servers_keep_up_with_and_can_go_on_between_two_cells() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let csv = searched(dir.path());
+    let mut page = ResultsPage::default();
+    page.set_runs(library::scan(dir.path()));
+    page.set_opened(library::load(&csv).expect("a run"));
+    let mut harness = harness(page, Theme::Light);
+    harness.run();
+    harness.get_by_label("Saturates between 4 and 5.66 requests/s");
+    harness.get_by_label("3.92 requests/s at 4 requests/s");
+    harness.get_by_label("Cut short, rates are left to try");
+    harness.get_by_label("Resume");
+    picture(&mut harness, "results_rates_light.png");
+    harness.get_by_label("Lines").click();
+    harness.run();
+    picture(&mut harness, "results_rates_lines_light.png");
+}

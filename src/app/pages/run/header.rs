@@ -125,6 +125,11 @@ fn figures(run: &RunView) -> String {
     if let Some(left_s) = progress.left_s {
         parts.push(format!("about {} left", Secs(left_s)));
     }
+    // Of a run of rates, what it is about; the most tokens per second are always at the greatest.
+    if let Some(saturation) = run.state.saturation() {
+        parts.push(saturation.to_owned());
+        return parts.join("  ·  ");
+    }
     let board = run.state.board();
     let Some((best, ranking)) = board.best().zip(board.ranking()) else {
         return parts.join("  ·  ");

@@ -9,9 +9,11 @@
 //! At each concurrency it takes a paced load, well below what it can do, for streams held and for the
 //! error of its instants, and a load at full speed for its ceiling.
 
+mod bare;
 pub mod clock;
 mod process;
 mod python;
+mod quiet;
 pub mod script;
 pub mod server;
 pub mod stamps;
@@ -26,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::Bridging;
 use self::process::ServerProcess;
+pub use self::quiet::quietly;
 use self::script::Script;
 use super::limits::allow_open_files;
-use super::prompts::{PromptSource, PromptText, TokenScale};
+use super::prompts::{PromptSource, PromptText};
 use super::schedule::{self, Amount, LoadSpec};
 use super::{Live, Target, TargetError};
 use crate::measure::LoadOutcome;
@@ -165,18 +168,31 @@ pub struct Compared {
     pub full_speed: Work,
     pub ours_paced: Work,
     pub ours_full_speed: Work,
+    /// A loop that reads the same, as soon as it comes, and looks at nothing.
+    pub bare_paced: Work,
+    pub bare_full_speed: Work,
 }
 
 impl Compared {
     /// How many times as many chunks our client takes for a second of one core: paced, full speed.
     pub fn ratios(&self) -> (f64, f64) {
-        let ratio =
-            |ours: &Work, theirs: &Work| theirs.cpu_us_per_chunk() / ours.cpu_us_per_chunk();
         (
-            ratio(&self.ours_paced, &self.paced),
-            ratio(&self.ours_full_speed, &self.full_speed),
+            times(&self.ours_paced, &self.paced),
+            times(&self.ours_full_speed, &self.full_speed),
         )
     }
+
+    /// The same of a loop that only reads: about as far as a client can come.
+    pub fn most(&self) -> (f64, f64) {
+        (
+            times(&self.bare_paced, &self.paced),
+            times(&self.bare_full_speed, &self.full_speed),
+        )
+    }
+}
+
+fn times(ours: &Work, theirs: &Work) -> f64 {
+    theirs.cpu_us_per_chunk() / ours.cpu_us_per_chunk()
 }
 
 impl Findings {
@@ -323,12 +339,7 @@ impl Bench<'_> {
             max_tokens: load.chunks,
             temperature: 0.0,
             stream: true,
-            prompt: PromptText {
-                text: load.script.to_string(),
-                tokens: None,
-                scale: TokenScale::SYNTHETIC,
-                identical: false,
-            },
+            prompt: PromptText::unique(&load.script.to_string()),
             prompts: PromptSource::new(),
             timeout: REQUEST_TIMEOUT,
         };
@@ -396,10 +407,17 @@ impl Bench<'_> {
         };
         let url = format!("http://{}/v1/chat/completions", self.server.addr);
         let mut works = Vec::new();
+        let mut bare = Vec::new();
         for (what, load) in [
             ("paced", Load::paced(streams, asked.paced_s, 0)),
             ("at full speed", Load::full_speed(streams, asked.paced_s)),
         ] {
+            tell(&format!("{streams} streams of a bare read loop, {what}"));
+            match bare::measure(self.server.addr, load, self.cancel).await {
+                Ok(work) => bare.push(work),
+                Err(_) if self.cancel.is_cancelled() => return Err(SelftestError::Cancelled),
+                Err(error) => return Err(error.into()),
+            }
             tell(&format!("{streams} streams of the Python client, {what}"));
             let prompt = load.script.to_string();
             let measured =
@@ -419,6 +437,8 @@ impl Bench<'_> {
             full_speed: works[1],
             ours_paced,
             ours_full_speed,
+            bare_paced: bare[0],
+            bare_full_speed: bare[1],
         }))
     }
 }
@@ -480,7 +500,11 @@ mod tests {
             full_speed: work(0.2),
             ours_paced: ours,
             ours_full_speed: ours,
+            bare_paced: work(0.005),
+            bare_full_speed: ours,
         };
+        let (most_paced, most_full) = compared.most();
+        assert!((most_paced - 10.0).abs() < 1e-9 && (most_full - 20.0).abs() < 1e-9);
         let (paced, full) = compared.ratios();
         assert!((paced - 5.0).abs() < 1e-9 && (full - 20.0).abs() < 1e-9);
     }

@@ -190,6 +190,8 @@ fn load(concurrency: u32) -> LoadPoint {
         requests: None,
         max_tokens: 128,
         prompt_tokens: None,
+        request_rate: None,
+        delivery: None,
     }
 }
 

@@ -33,6 +33,8 @@ pub enum FormAction {
     CloseCommands,
     /// For the app: a native dialog, then [`super::FormModel::set`] of the model.
     PickModelFolder,
+    /// For the app: a native dialog, then [`super::FormModel::set`] of the prompt file.
+    PickPrompts,
     /// For the app: run [`super::FormModel::plan`].
     Start,
 }

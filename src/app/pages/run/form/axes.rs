@@ -1,9 +1,11 @@
 //! Axes that a user adds: rows of a name and values.
 
+use strum::VariantNames as _;
+
 use super::edits::AxisText;
 use super::words::preview;
 use crate::plan::attached::is_of_server;
-use crate::plan::{Axis, AxisValues, KnownFlags, SweepAxis};
+use crate::plan::{Axis, AxisValues, Delivery, KnownFlags, SweepAxis};
 use crate::wording::sentence;
 
 /// One row as it is shown.
@@ -52,6 +54,8 @@ pub(super) fn read(own: &[Axis], texts: &[AxisText]) -> (Vec<AxisRow>, Vec<ReadA
                 row.preview = Some(match &axis.values {
                     AxisValues::Numbers(values) => preview(values),
                     AxisValues::Texts(values) => preview(values),
+                    AxisValues::Rates(values) => preview(values),
+                    AxisValues::Deliveries(values) => preview(values),
                 });
                 axes.push(ReadAxis { index, axis });
             }
@@ -85,6 +89,8 @@ fn read_row(own: &[Axis], text: &AxisText) -> Option<Result<SweepAxis, String>> 
     if values.is_empty() {
         return Some(Err(match axis {
             Axis::Flag(_) => "Write its values, for example 512|2048.".to_owned(),
+            Axis::RequestRate => "Write its values, for example 0.5..16x2.".to_owned(),
+            Axis::Delivery => format!("Write its values: {}.", Delivery::VARIANTS.join(", ")),
             _ => "Write its values, for example 1..64x2.".to_owned(),
         }));
     }
@@ -135,6 +141,8 @@ const fn about(axis: &Axis) -> &'static str {
         Axis::Concurrency => "Requests in flight",
         Axis::MaxTokens => "Tokens to generate per request",
         Axis::PromptTokens => "Length that the prompt is padded to",
+        Axis::RequestRate => "Requests per second, sent whether or not earlier ones are answered",
+        Axis::Delivery => "Direct or through nginx, streamed or not",
         Axis::Flag(_) => "A flag of the server",
     }
 }

@@ -75,6 +75,10 @@ impl Field {
                 Ok(Value::List(values)) => Some(words::preview(&values)),
                 _ => None,
             },
+            kind @ Kind::Rates => match kind.parse(&self.text) {
+                Ok(Value::Rates(values)) => Some(words::preview(&values)),
+                _ => None,
+            },
             _ => None,
         };
     }
@@ -102,7 +106,10 @@ const fn example(var: Var) -> Option<&'static str> {
     match var {
         Var::ModelPath => Some("org/name, folder or synthetic:NAME"),
         Var::ServerArgs => Some("--prefill-step-size=512,--top-p=0.9"),
+        Var::PromptsFile => Some("prompts.jsonl"),
         Var::Attach => Some("http://127.0.0.1:1234"),
+        Var::RequestRate => Some("none"),
+        Var::RequestRateList => Some("searched, or 0.5..16x2"),
         Var::ModelDirs => Some("~/more-models:/Volumes/models"),
         _ => None,
     }

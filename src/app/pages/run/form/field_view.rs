@@ -44,11 +44,17 @@ pub(super) fn show(ui: &mut Ui, field: &mut Field, actions: &mut Vec<FormAction>
                     "seconds" => "s",
                     "milliseconds" => "ms",
                     "minutes" => "min",
+                    "requests per second" => "req/s",
                     other => other,
                 };
                 text(ui, field, label, CONTROL_WIDTH, unit, actions);
             }),
-            Kind::Text | Kind::Path | Kind::Paths | Kind::List { .. } | Kind::Urls => {
+            Kind::Text
+            | Kind::Path
+            | Kind::Paths
+            | Kind::List { .. }
+            | Kind::Rates
+            | Kind::Urls => {
                 below(ui, field, actions);
             }
             // Has a control of its own, whose text no edit holds.

@@ -24,6 +24,8 @@ pub(super) const MENU: [(&str, &[RunKind]); 4] = [
             RunKind::RoundRobinSweep,
             RunKind::FullSweep,
             RunKind::CustomSweep,
+            RunKind::RateSweep,
+            RunKind::ControlSweep,
         ],
     ),
     ("Search", &[RunKind::Tune]),
@@ -63,6 +65,14 @@ pub(super) const fn words(kind: RunKind) -> KindWords {
         RunKind::CustomSweep => (
             "Custom sweep",
             "Any axes: the built-in ones, or any flag of the server.",
+        ),
+        RunKind::RateSweep => (
+            "Rate sweep",
+            "Requests that come at a rate of their own: what can the server keep up with?",
+        ),
+        RunKind::ControlSweep => (
+            "Control cells",
+            "One load direct and through nginx, streamed and not: what do the proxy and streaming cost?",
         ),
     };
     KindWords { name, about }

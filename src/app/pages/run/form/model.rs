@@ -9,6 +9,7 @@ use super::edits::{AxisText, Edits};
 use super::field::Field;
 use super::model_picker::Catalogue;
 use super::presets::Presets;
+use super::prompts::{FoundPrompts, PromptsLine, PromptsQuery};
 use super::summary::{CommandLine, Summary};
 use crate::models::memory::Judgement;
 use crate::plan::estimate::Pace;
@@ -56,6 +57,8 @@ pub struct ResolvedModel {
     pub outcome: Result<ModelRef, String>,
     /// What it is, in one line; may be empty.
     pub detail: String,
+    /// The longest that it can attend to, in tokens; `None` where it is not on this disk.
+    pub context: Option<u64>,
 }
 
 /// The form: edits, and all that follows from them.
@@ -78,6 +81,9 @@ pub struct FormModel {
     pub(super) key_hint: &'static str,
     pub(super) attach_query: Option<AttachQuery>,
     pub(super) attached_models: Option<AttachedModels>,
+    pub(super) prompts_query: Option<PromptsQuery>,
+    pub(super) prompts: Option<FoundPrompts>,
+    pub(super) prompts_line: Option<PromptsLine>,
 
     pub(super) catalogue: Catalogue,
     pub(super) fields: Vec<Field>,
@@ -122,6 +128,9 @@ impl FormModel {
             key_hint: "",
             attach_query: None,
             attached_models: None,
+            prompts_query: None,
+            prompts: None,
+            prompts_line: None,
             catalogue: Catalogue::new(),
             fields: table::all()
                 .iter()
@@ -328,7 +337,7 @@ impl FormModel {
             }
             FormAction::OpenCommands => self.commands = Some(Vec::new()),
             FormAction::CloseCommands => self.commands = None,
-            FormAction::PickModelFolder => return false,
+            FormAction::PickModelFolder | FormAction::PickPrompts => return false,
             FormAction::Start => {
                 self.preset_problem = self.presets.set_last_used(&self.edits).err();
                 return false;

@@ -137,7 +137,9 @@ pub(super) fn of_plan(
             let text = "A custom sweep needs an axis: add one under Sweep ranges.";
             Problem::new(Place::Axes, text.to_owned(), text.to_owned())
         }
+        PlanError::AxisOfOpenLoop => at(row("concurrency"), sentence(&full)),
         PlanError::AxisOfCheck { .. }
+        | PlanError::SearchOfSeveral
         | PlanError::NoBatchFlags { .. }
         | PlanError::TooManyCells { .. } => Problem::elsewhere(full),
     }

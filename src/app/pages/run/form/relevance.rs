@@ -112,7 +112,12 @@ impl Relevance<'_> {
                 | RunKind::RoundRobinSweep
                 | RunKind::FullSweep
                 | RunKind::CustomSweep
+                | RunKind::RateSweep
+                | RunKind::ControlSweep
         ) || self.sweeps(&Axis::Instances);
+        if var == Var::PromptTokensList {
+            return Self::takes_axes(kind) && !self.extra_axes.contains(&Axis::PromptTokens);
+        }
         if let Some(axis) = Axis::BUILT_IN.iter().find(|a| a.list_var() == Some(var)) {
             return self.own_axes().contains(axis);
         }
@@ -123,30 +128,41 @@ impl Relevance<'_> {
         }
         match var {
             Var::AttachModel => self.attached,
+            Var::ExactOutput => !self.attached,
             // Has a control of its own.
             Var::AttachKey => false,
             Var::Concurrency => kind != RunKind::Single,
-            Var::NumRequests => !matches!(kind, RunKind::Single | RunKind::Quick),
+            Var::NumRequests => {
+                !matches!(kind, RunKind::Single | RunKind::Quick | RunKind::RateSweep)
+            }
             Var::ServerInstances => matches!(
                 kind,
-                RunKind::RoundRobin | RunKind::RoundRobinSweep | RunKind::CustomSweep
+                RunKind::RoundRobin
+                    | RunKind::RoundRobinSweep
+                    | RunKind::CustomSweep
+                    | RunKind::RateSweep
             ),
-            Var::ServerPort => !several || kind == RunKind::CustomSweep,
+            Var::ServerPort => {
+                !several || matches!(kind, RunKind::CustomSweep | RunKind::RateSweep)
+            }
             Var::ServerBasePort
             | Var::NginxPort
             | Var::Balancer
             | Var::NginxBin
             | Var::StartupDelay => several,
-            Var::RequestsMultiplier
-            | Var::Mode
+            Var::Repeats | Var::Finalists => sweep && kind != RunKind::Tune,
+            Var::RequestsMultiplier | Var::Mode => sweep && kind != RunKind::RateSweep,
+            Var::RequestRate | Var::Arrivals | Var::MaxInFlight | Var::TpotLimit => {
+                sweep && kind != RunKind::Tune
+            }
+            Var::TtftLimit
             | Var::ReferenceEvery
             | Var::DriftLimit
             | Var::ThermalGate
             | Var::ClockLimit
             | Var::CoolDownMax
             | Var::CellPause => sweep,
-            Var::Repeats => sweep && kind != RunKind::Tune,
-            Var::TtftLimit | Var::TuneBudget | Var::TuneShare => kind == RunKind::Tune,
+            Var::TuneBudget | Var::TuneShare => kind == RunKind::Tune,
             Var::Order => !kind.is_check() && kind != RunKind::Tune,
             Var::ContinueOnError
             | Var::WindowMinS
@@ -160,6 +176,12 @@ impl Relevance<'_> {
 
     /// Of what the run reads, that which has no effect as other settings stand now.
     pub fn is_idle(&self, var: Var, settings: &Settings) -> bool {
+        // Prompts of a file are asked as they are.
+        let of_one_prompt = [Var::Prompt, Var::PromptTokens, Var::PromptTokensList];
+        if of_one_prompt.contains(&var) && settings.path(Var::PromptsFile).is_some() {
+            // What was asked all the same is shown, with what is wrong with it.
+            return var == Var::Prompt || !settings.is_given(var);
+        }
         if self.kind.is_check() {
             return false;
         }
@@ -169,7 +191,22 @@ impl Relevance<'_> {
             Some(mode) => mode == "compatible",
             None => counts,
         };
+        let open = self.sweeps(&Axis::RequestRate) || settings.is_given(Var::RequestRate);
         match var {
+            Var::Seed if open => false,
+            Var::Arrivals | Var::MaxInFlight => !open,
+            Var::Concurrency
+            | Var::ConcurrencyList
+            | Var::ReferenceEvery
+            | Var::DriftLimit
+            | Var::Mode
+            | Var::NumRequests
+            | Var::RequestsMultiplier
+                if open =>
+            {
+                true
+            }
+            Var::PromptTokens => !settings.list(Var::PromptTokensList).is_empty(),
             Var::Seed if self.kind != RunKind::Tune => settings.text(Var::Order) == Some("nested"),
             Var::ClockLimit | Var::CoolDownMax => !settings.is_on(Var::ThermalGate),
             Var::NumRequests => settings.text(Var::Mode) == Some("sustained"),

@@ -3,7 +3,7 @@
 use super::words::counted;
 use crate::plan::commands::{server_starts, shell_line};
 use crate::plan::estimate::{Estimate, Pace, estimate};
-use crate::plan::{Plan, RunKind, TuneRule};
+use crate::plan::{Plan, RunKind, TuneRule, finalists};
 use crate::units::Secs;
 
 /// Texts of the bar under the form.
@@ -22,18 +22,22 @@ pub struct Summary {
 impl Summary {
     pub(super) fn of(plan: &Plan, pace: Pace) -> Self {
         let estimate = estimate(plan, pace);
-        let cells = if plan.kind == RunKind::Quick {
+        let added = match plan.kind {
             // Refining adds some around the best.
-            format!("{} to {}", estimate.cells, estimate.cells + MOST_REFINED)
-        } else {
-            estimate.cells.to_string()
+            RunKind::Quick => MOST_REFINED,
+            _ => finalists::most(plan),
+        };
+        let cells = match added {
+            _ if plan.search_sentence().is_some() => format!("about {}", estimate.cells),
+            0 => estimate.cells.to_string(),
+            added => format!("{} to {}", estimate.cells, estimate.cells + added),
         };
         if let Some(rule) = plan.tune {
             return Self::of_search(rule, &estimate);
         }
         let part = |seconds: f64, what: &str| format!("{} {what}", rounded(seconds));
         let details = format!(
-            "{}, {} ({}). Estimated: {}, {}, {}{}. The first cells of a run correct the estimate.",
+            "{}, {} ({}). Estimated: {}, {}, {}{}. The first cells of a run correct the estimate.{}",
             counted(estimate.cells, "cell"),
             counted(estimate.server_starts, "server start"),
             processes(estimate.server_processes),
@@ -45,6 +49,8 @@ impl Summary {
             } else {
                 String::new()
             },
+            plan.finalists_sentence()
+                .map_or_else(String::new, |sentence| format!(" {sentence}")),
         );
         Self {
             cells,

@@ -10,7 +10,7 @@ use super::{sources, words};
 use crate::models::memory::Verdict;
 use crate::models::synthetic;
 use crate::plan::attached::FIXED;
-use crate::plan::{Axis, Inputs, ModelRef, Plan, PlanError, SweepAxis, build};
+use crate::plan::{Axis, Inputs, ModelRef, Plan, PlanError, SweepAxis, build, context};
 use crate::session::DEFAULT_MODEL;
 use crate::settings::overrides::Overrides;
 use crate::settings::{Settings, Sources, Var};
@@ -57,6 +57,7 @@ impl FormModel {
         } else {
             self.model_ref(&mut found)
         };
+        self.follow_prompts(&settings, &mut found);
         let read = if takes_axes { read } else { Vec::new() };
         let sweep_axes: Vec<SweepAxis> = read.iter().map(|r| r.axis.clone()).collect();
         let built = build(Inputs {
@@ -72,7 +73,13 @@ impl FormModel {
         });
         let row_errors = takes_axes && axis_rows.iter().any(|row| row.error.is_some());
         let plan = match built {
-            Ok(plan) => Some(plan).filter(|_| found.is_empty() && !row_errors),
+            Ok(plan) => {
+                let plan = self.with_prompts(plan);
+                if let Some(error) = self.too_long(&plan, &sweep_axes, &settings) {
+                    found.extend(self.plan_problems(&[error], &settings, &read, row_errors));
+                }
+                Some(plan).filter(|_| found.is_empty() && !row_errors)
+            }
             Err(errors) => {
                 found.extend(self.plan_problems(&errors, &settings, &read, row_errors));
                 None
@@ -161,6 +168,13 @@ impl FormModel {
             label: text.clone(),
             synthetic: text.starts_with(synthetic::PREFIX),
         }
+    }
+
+    /// Prompts and answers that the model's context cannot hold.
+    fn too_long(&self, plan: &Plan, axes: &[SweepAxis], settings: &Settings) -> Option<PlanError> {
+        let resolved = self.resolved.as_ref()?;
+        let known = resolved.text == self.model_text && !self.attaching;
+        context::check(plan, axes, settings, resolved.context.filter(|_| known)?)
     }
 
     fn plan_problems(

@@ -9,6 +9,7 @@ use super::parts::{BUTTON_WIDTH, Input, Name, caption, error, even_rows, group, 
 use super::relevance::{Relevance, Section};
 use super::{
     attach_view, axes_view, bottom_bar, command_window, field_view, model_picker, presets_view,
+    prompts_view,
 };
 use crate::settings::Var;
 
@@ -133,6 +134,10 @@ fn fields_of(
 fn fields(ui: &mut Ui, form: &mut FormModel, section: Section, actions: &mut Vec<FormAction>) {
     for field in &mut form.fields {
         if !field.shown || field.section != section || PLACED.contains(&field.var) {
+            continue;
+        }
+        if field.var == Var::PromptsFile {
+            prompts_view::show(ui, field, form.prompts_line.as_ref(), actions);
             continue;
         }
         match field.fixed {

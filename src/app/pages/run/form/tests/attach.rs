@@ -108,7 +108,16 @@ fn an_environment_that_attaches_can_be_told_not_to() {
 fn axes_of_the_server_are_not_offered_and_refused_at_their_row() {
     let mut form = attached(RunKind::CustomSweep, &["m"]);
     let names: Vec<&str> = form.suggestions().iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["concurrency", "max_tokens", "prompt_tokens"]);
+    assert_eq!(
+        names,
+        [
+            "concurrency",
+            "max_tokens",
+            "prompt_tokens",
+            "request_rate",
+            "delivery"
+        ]
+    );
     add_axis(&mut form, "--prefill-step-size", "512|2048");
     let row = form.axis_rows()[0].error.as_deref().unwrap_or_default();
     assert!(row.contains("is attached, not started"), "{row}");

@@ -4,6 +4,7 @@ mod attach;
 mod axes;
 mod model;
 mod presets;
+mod prompts;
 mod screenshots;
 mod window;
 

@@ -201,8 +201,12 @@ fn the_size_of_the_run_follows_the_ranges() {
     // Two batch sizes; one server grows to two without a restart.
     assert_eq!(
         (summary.cells.as_str(), summary.server_starts.as_str()),
-        ("12", "4")
+        ("12 to 20", "4"),
+        "the best and what is close to it are measured again"
     );
+    type_into(&mut form, Var::Finalists, "0");
+    let summary = form.summary().expect("a summary");
+    assert_eq!(summary.cells, "12");
     assert!(summary.time.ends_with("min"), "{}", summary.time);
     assert!(
         summary
@@ -266,9 +270,20 @@ fn the_model_is_as_resolved_while_its_field_still_says_so() {
         text: "synthetic:tiny".to_owned(),
         outcome,
         detail: "llama".to_owned(),
+        context: Some(2_048),
     };
     form.set_resolved(resolved(Ok(model.clone())));
     assert_eq!(form.plan().expect("a plan").model, model);
+    form.set(Var::PromptTokens, "2040");
+    let error = form.field(Var::PromptTokens).error.as_deref();
+    assert!(
+        error
+            .expect("too long")
+            .contains("the model's context is 2048"),
+        "{error:?}"
+    );
+    form.set(Var::PromptTokens, "1900");
+    assert!(form.plan().is_some());
     form.set_resolved(resolved(Err("There is no such model.".to_owned())));
     assert_eq!(
         form.field(Var::ModelPath).error.as_deref(),
@@ -306,4 +321,52 @@ fn commands_are_those_of_the_plan_and_follow_it_while_they_are_shown() {
     );
     type_into(&mut form, Var::DecodeConcurrencyList, "x");
     assert_eq!(form.commands(), Some(&[] as &[_]));
+}
+
+/// The settings whose fields are shown.
+fn in_sight(form: &FormModel) -> Vec<Var> {
+    let fields = form.fields.iter().filter(|field| field.shown);
+    fields.map(|field| field.var).collect()
+}
+
+#[test]
+fn what_belongs_to_a_rate_is_shown_where_there_is_one() {
+    let of_rates = [Var::Arrivals, Var::MaxInFlight];
+    let of_closed_loops = [
+        Var::Concurrency,
+        Var::Mode,
+        Var::NumRequests,
+        Var::ReferenceEvery,
+    ];
+    let mut form = form(RunKind::ConcurrencySweep);
+    let closed = in_sight(&form);
+    assert!(closed.contains(&Var::RequestRate) && closed.contains(&Var::TtftLimit));
+    assert!(of_rates.iter().all(|var| !closed.contains(var)));
+    assert!(of_closed_loops.iter().all(|var| closed.contains(var)));
+
+    type_into(&mut form, Var::RequestRate, "2.5");
+    let open = in_sight(&form);
+    assert!(of_rates.iter().all(|var| open.contains(var)), "{open:?}");
+    assert!(
+        of_closed_loops.iter().all(|var| !open.contains(var)),
+        "{open:?}"
+    );
+
+    form.apply(&FormAction::ChooseKind(RunKind::RateSweep));
+    let sweep = in_sight(&form);
+    assert!(
+        sweep.contains(&Var::RequestRateList) && of_rates.iter().all(|var| sweep.contains(var))
+    );
+    assert!(
+        !sweep.contains(&Var::RequestRate),
+        "the list stands in its place"
+    );
+    type_into(&mut form, Var::RequestRateList, "0.5..4x2");
+    let list = form.field(Var::RequestRateList);
+    assert_eq!(list.preview.as_deref(), Some("0.5, 1, 2, 4 · 4 values"));
+
+    // Checks know no rate.
+    form.apply(&FormAction::ChooseKind(RunKind::Concurrent));
+    let check = in_sight(&form);
+    assert!(!check.contains(&Var::RequestRate) && !check.contains(&Var::TtftLimit));
 }

@@ -64,6 +64,8 @@ fn form_pictures() {
     );
     picture("quick", || form(RunKind::Quick));
     picture("full", || form(RunKind::FullSweep));
+    let folded = ["Model", "Server"];
+    picture_after("rate", || form(RunKind::RateSweep), &folded);
     picture_after(
         "tune",
         || form(RunKind::Tune),
@@ -79,6 +81,12 @@ fn form_pictures() {
         form
     });
     picture_after("model", || form(RunKind::Quick), &["Chosen model"]);
+    picture("prompts", || super::prompts::with_file(Some(310.4)));
+    picture("prompts-wrong", || {
+        let mut form = super::prompts::with_file(None);
+        super::prompts::refused(&mut form);
+        form
+    });
     picture_after("presets", || form(RunKind::Quick), &["Presets"]);
     let folded = ["Workload", "Sweep ranges", "Server", "Quality"];
     picture_after("server", || form(RunKind::RoundRobinSweep), &folded);

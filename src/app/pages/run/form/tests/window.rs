@@ -235,7 +235,7 @@ fn tab_goes_from_field_to_field() {
     harness.run();
     assert!(
         harness
-            .get_by_role_and_label(Role::TextInput, "Temperature")
+            .get_by_role_and_label(Role::TextInput, "Prompt tokens")
             .is_focused()
     );
 }
