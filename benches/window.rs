@@ -18,10 +18,13 @@ use egui::{
     Pos2, RawInput, Rect, TouchPhase, Ui, vec2,
 };
 use mlx_throughput_lab::app::Lab;
+use mlx_throughput_lab::app::heat;
 use mlx_throughput_lab::app::pages::run::form::{Facts, FormModel, Presets};
 use mlx_throughput_lab::app::pages::run::{self, RunView};
 use mlx_throughput_lab::app::run_state::RunState;
 use mlx_throughput_lab::app::theme;
+use mlx_throughput_lab::app::widgets::heatmap::Layout;
+use mlx_throughput_lab::board::Layer;
 use mlx_throughput_lab::engine::event::{CellResult, EngineEvent};
 use mlx_throughput_lab::measure::figures::{Figures, Intervals, Mode, Percentiles};
 use mlx_throughput_lab::measure::interval::Interval;
@@ -488,6 +491,17 @@ fn main() {
             },
             BatchSize::SmallInput,
         );
+    });
+    folds.bench_function("events of a whole run", |bencher| {
+        bencher.iter(|| state(&plan));
+    });
+    let board = view.state.board();
+    let (x, y) = board.default_axes().expect("axes");
+    folds.bench_function("heatmap: grid, model and layout", |bencher| {
+        bencher.iter(|| {
+            let model = heat::model(&board.grid(&x, &y, Layer::Throughput));
+            Layout::of(&model, vec2(1200.0, 800.0))
+        });
     });
     folds.finish();
     criterion.final_summary();

@@ -18,7 +18,7 @@ mod dialogs;
 mod drop;
 mod export;
 mod filter_focus;
-mod heat;
+pub mod heat;
 mod heat_panel;
 mod lab;
 mod launch;

@@ -27,7 +27,7 @@ pub(super) const HEADING_PART: &str = " · ";
 pub(super) const OVERHANG: f32 = 7.0;
 
 #[derive(Debug)]
-pub(super) struct Layout {
+pub struct Layout {
     pub cell: Vec2,
     /// Grids beside each other.
     pub per_line: usize,

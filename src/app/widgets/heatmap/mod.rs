@@ -16,7 +16,7 @@ use egui::{
 use egui_material_icons::icons::ICON_GRID_VIEW;
 
 use crate::app::theme::{self, font, palette};
-use layout::Layout;
+pub use layout::Layout;
 use model::Move;
 pub use model::{CellId, CellState, GridInput, HeatCell, HeatmapInput, HeatmapModel, Words};
 

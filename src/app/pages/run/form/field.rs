@@ -3,6 +3,7 @@
 use super::relevance::{Section, section};
 use super::words;
 use crate::plan::Plan;
+use crate::settings::table::DefaultValue;
 use crate::settings::{Kind, Settings, Source, Value, Var};
 
 /// A setting as it is shown.
@@ -121,6 +122,9 @@ fn computed(plan: Option<&Plan>, var: Var) -> String {
         .find(|setting| setting.name == var.name())
         .map(|setting| setting.value.clone())
         // An explanation of how it is computed is for the tooltip: here it would be cut off.
-        .filter(|value| value.chars().count() <= SHORT && value != "none")
-        .unwrap_or_else(|| AUTOMATIC.to_owned())
+        .filter(|value| value.chars().count() <= SHORT)
+        .unwrap_or_else(|| match var.spec().default {
+            DefaultValue::Computed("none") => "none".to_owned(),
+            _ => AUTOMATIC.to_owned(),
+        })
 }
