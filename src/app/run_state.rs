@@ -19,6 +19,7 @@ use jiff::Timestamp;
 pub use log::{LogLine, LogSource, RunLog};
 pub use series::{Metric, Series, take as take_sample};
 
+use self::read::conclusion;
 use crate::board::{Board, CellState};
 use crate::engine::event::{
     CellResult, CellStatus, EngineEvent, LiveSnapshot, NoticeLevel, RunEnd, RunTimes,
@@ -84,7 +85,7 @@ pub struct RunState {
     /// All cells with their states and rows.
     board: Board,
     /// What the rates that were measured tell, in a sentence.
-    saturation: Option<String>,
+    conclusion: Option<String>,
     /// By position in the plan.
     results: HashMap<usize, Arc<CellResult>>,
     /// Positions by [`Cell::index`].
@@ -144,7 +145,7 @@ impl RunState {
             Some(row) => (CellState::of_row(&row), Some(row)),
             None => (CellState::open(plan), None),
         });
-        state.saturation = state.board.saturation_text();
+        state.conclusion = conclusion(&state.board);
         state
     }
 
@@ -324,7 +325,7 @@ impl RunState {
         let state = CellState::of_row(&row);
         self.tell_of(result, state, now);
         self.board.set(position, state, Some(row));
-        self.saturation = self.board.saturation_text();
+        self.conclusion = conclusion(&self.board);
         self.hold(position, result);
         let times = &result.times;
         let took_s =

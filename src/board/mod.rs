@@ -19,6 +19,7 @@ mod lines;
 mod pareto;
 mod rates;
 mod rows;
+mod taxes;
 #[cfg(test)]
 mod tests;
 

@@ -10,10 +10,14 @@ use crate::board::Board;
 use crate::engine::event::{CellResult, LiveSnapshot, RunEnd, RunTimes};
 use crate::plan::Plan;
 
+pub(super) fn conclusion(board: &Board) -> Option<String> {
+    board.saturation_text().or_else(|| board.taxes_text())
+}
+
 impl RunState {
-    /// What the rates that were measured so far tell of the servers, without a full stop.
-    pub fn saturation(&self) -> Option<&str> {
-        self.saturation.as_deref()
+    /// What a sweep of rates, or control cells, tell so far, without a full stop.
+    pub fn conclusion(&self) -> Option<&str> {
+        self.conclusion.as_deref()
     }
 
     pub fn plan(&self) -> Option<&Arc<Plan>> {

@@ -27,9 +27,10 @@ use crate::store::row::CellRow;
 /// Damaged lines that the details list; the file itself has the rest.
 const MAX_DAMAGED: usize = 50;
 /// Facts that stand beside the figures; the details have all.
-const MAIN_FACTS: [&str; 11] = [
+const MAIN_FACTS: [&str; 12] = [
     "Saturation",
     "Most goodput",
+    "Taxes",
     "Limits",
     "Model",
     "Chip",

@@ -125,9 +125,10 @@ fn figures(run: &RunView) -> String {
     if let Some(left_s) = progress.left_s {
         parts.push(format!("about {} left", Secs(left_s)));
     }
-    // Of a run of rates, what it is about; the most tokens per second are always at the greatest.
-    if let Some(saturation) = run.state.saturation() {
-        parts.push(saturation.to_owned());
+    // Of a run of rates, or of control cells, what it is about; of rates, the most tokens per second
+    // are always at the greatest.
+    if let Some(conclusion) = run.state.conclusion() {
+        parts.push(conclusion.to_owned());
         return parts.join("  ·  ");
     }
     let board = run.state.board();
