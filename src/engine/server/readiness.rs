@@ -70,14 +70,16 @@ impl Starting<'_> {
     }
 
     fn owned(&self) -> Result<(), EngineError> {
-        let holders = ports::holders(self.address.port());
-        if owns_any(self.process.pid(), &holders) {
-            return Ok(());
+        let port = self.address.port();
+        let mut holders = ports::holders(port);
+        for _ in 0..LOOKS {
+            match owner(self.process.pid(), &holders, group_of) {
+                Owner::Ours => return Ok(()),
+                Owner::Other => break,
+                Owner::Gone => holders = ports::holders(port),
+            }
         }
-        Err(EngineError::NotOurs {
-            port: self.address.port(),
-            holders,
-        })
+        Err(EngineError::NotOurs { port, holders })
     }
 
     async fn answered(&self) -> Result<(), EngineError> {
@@ -128,18 +130,37 @@ impl Starting<'_> {
     }
 }
 
-/// True if `pid`, or a process of the group it leads, is among the holders. Where the system does
-/// not tell who holds the port, nothing speaks against us.
-fn owns_any(pid: u32, holders: &[Holder]) -> bool {
-    let group = |pid: u32| {
-        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
-        getpgid(Some(pid)).ok()
-    };
-    let ours = Pid::from_raw(pid.cast_signed());
-    holders.is_empty()
-        || holders
-            .iter()
-            .any(|holder| holder.pid == pid || (ours.is_some() && group(holder.pid) == ours))
+/// How often it is asked again who holds a port.
+const LOOKS: u32 = 5;
+
+/// Who holds a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The process, or one of the group that it leads. Also where the system does not tell who it
+    /// is: then nothing speaks against us.
+    Ours,
+    Other,
+    /// Nobody of them is there any more. A server that starts another program (MLX a compiler) forks,
+    /// and until that program runs, the child holds all of its parent's sockets.
+    Gone,
+}
+
+/// `group` is `None` of a process that is gone.
+fn owner(pid: u32, holders: &[Holder], group: impl Fn(u32) -> Option<u32>) -> Owner {
+    let is_ours = |holder: &Holder| holder.pid == pid || group(holder.pid) == Some(pid);
+    if holders.is_empty() || holders.iter().any(is_ours) {
+        Owner::Ours
+    } else if holders.iter().all(|holder| group(holder.pid).is_none()) {
+        Owner::Gone
+    } else {
+        Owner::Other
+    }
+}
+
+fn group_of(pid: u32) -> Option<u32> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    let group = getpgid(Some(pid)).ok()?;
+    Some(group.as_raw_nonzero().get().cast_unsigned())
 }
 
 /// Why a server will never answer again.
@@ -169,5 +190,38 @@ pub async fn hopeless(process: &Process, log_file: &Path) -> Hopeless {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_ours_by_its_group_and_a_holder_that_has_gone_is_no_stranger() {
+        let holder = |pid| Holder {
+            pid,
+            name: "python".to_owned(),
+        };
+        // 11 is a child of 10; 12 was one, and has gone; 20 is somebody else.
+        let group = |pid| match pid {
+            10 | 11 => Some(10),
+            20 => Some(20),
+            _ => None,
+        };
+        for (holders, expected) in [
+            (&[][..], Owner::Ours),
+            (&[10], Owner::Ours),
+            (&[11], Owner::Ours),
+            (&[12, 11], Owner::Ours),
+            (&[12], Owner::Gone),
+            (&[20], Owner::Other),
+            (&[12, 20], Owner::Other),
+        ] {
+            let holders: Vec<Holder> = holders.iter().map(|pid| holder(*pid)).collect();
+            assert_eq!(owner(10, &holders, group), expected, "{holders:?}");
+        }
+        assert_eq!(group_of(u32::MAX), None);
+        assert!(group_of(std::process::id()).is_some());
     }
 }

@@ -2,6 +2,7 @@
 //! through the accessibility bus, so what holds here holds for people who cannot see it too.
 //! Screenshots of each step go to `target/screenshots/window/`.
 
+mod agreement;
 pub mod desktop;
 mod reader;
 
@@ -27,6 +28,11 @@ pub const TESTS: &[Test] = &[
         "the_first_start_reaches_a_heatmap",
         Needs::Display,
         first_start,
+    ),
+    (
+        "the_window_measures_what_the_terminal_does",
+        Needs::Display,
+        agreement::agree,
     ),
 ];
 
