@@ -16,10 +16,10 @@ macro_rules! files {
 
 /// Every file of the examples with its name.
 const FILES: &[(&str, &str)] = files![
-    "full_sweep_20261124_131926.csv",
-    "full_sweep_20261124_131926.json",
-    "full_sweep_20261124_131926.machine.csv",
-    "full_sweep_20261124_131926.requests.csv",
+    "full_sweep_20261124_205933.csv",
+    "full_sweep_20261124_205933.json",
+    "full_sweep_20261124_205933.machine.csv",
+    "full_sweep_20261124_205933.requests.csv",
     "full_sweep_20261124_161701.csv",
     "full_sweep_20261124_161701.json",
     "full_sweep_20261124_161701.machine.csv",

@@ -223,12 +223,12 @@ fn examples_are_open_where_there_is_nothing_else_and_folded_away_otherwise() {
     harness.run();
     harness.get_by_label_contains("Start one on the Run page");
     select(&mut harness, "Llama 1B 4-bit, H100");
-    // It was stopped, but on another machine.
+    // There is nothing left to do, and it was done on another machine.
     harness.get_by_label("Reveal");
     assert!(harness.query_by_label("Resume").is_none());
     picture(&mut harness, "results_examples_light.png");
     harness
-        .get_by_label_contains("Best, at decode concurrency 32, concurrency 32, mean of 3 repeats");
+        .get_by_label_contains("Best, at instances 1, decode concurrency 32, prompt concurrency 8");
     // One repeat each, and windows whose intervals overlap.
     select(&mut harness, "Small model, two cores");
     harness.get_by_label_contains("tied with 11 others");
