@@ -1,7 +1,8 @@
 //! Sweeps of real servers: grids, proof of the flags, servers shared and kept, resume.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
@@ -334,6 +335,19 @@ const LONG: &[&str] = &[
     "MLX_WARMUP_REQUESTS=1",
 ];
 
+/// Every server's log of a run, by its name.
+fn logs_of(csv: &Path) -> Result<BTreeMap<String, String>, Failed> {
+    let mut logs = BTreeMap::new();
+    for entry in std::fs::read_dir(csv.with_extension("logs"))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("server-") {
+            logs.insert(name, std::fs::read_to_string(entry.path())?);
+        }
+    }
+    Ok(logs)
+}
+
 /// Ends a sweep with `signal` in the middle of a cell, then resumes it.
 fn cut_and_resume(lab: &Lab, signal: Signal) -> Result<(), Failed> {
     let home = lab.home();
@@ -352,9 +366,16 @@ fn cut_and_resume(lab: &Lab, signal: Signal) -> Result<(), Failed> {
     let kept = before.lines().count() - 1;
     ensure!((2..8).contains(&kept), "{kept} rows in\n{before}");
 
+    let logs = logs_of(&csv)?;
+    ensure!(!logs.is_empty(), "the first start has no log");
+
     let path = csv.to_string_lossy().into_owned();
     home.run(["sweep", "custom", "--resume", &path])?
         .expect(0)?;
+    let later = logs_of(&csv)?;
+    for (name, text) in &logs {
+        ensure!(later.get(name) == Some(text), "{name} was written over");
+    }
     let after = std::fs::read_to_string(&csv)?;
     ensure!(
         after.starts_with(before.as_str()),

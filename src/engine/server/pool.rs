@@ -79,6 +79,8 @@ pub struct Pool {
     /// Told of every change, for the monitor: (instance, process id).
     pids: watch::Sender<Vec<(u32, u32)>>,
     starts: u32,
+    /// The highest number of a log that an earlier start of the run has left.
+    earlier_logs: u32,
     /// The log of the last server that did not start.
     failed_log: Option<PathBuf>,
 }
@@ -86,6 +88,7 @@ pub struct Pool {
 impl Pool {
     pub fn new(environment: Environment, pids: watch::Sender<Vec<(u32, u32)>>) -> Self {
         Self {
+            earlier_logs: last_number(&environment.logs),
             environment,
             servers: Vec::new(),
             serving: None,
@@ -254,7 +257,7 @@ impl Pool {
     ) -> impl Future<Output = Result<Server, (EngineError, PathBuf)>> + use<> {
         let log = self.environment.logs.join(format!(
             "server-{:03}-instance-{instance}-port-{port}.log",
-            self.starts
+            self.earlier_logs + self.starts
         ));
         let options = plan.servers.clone();
         let args = commands::server_arguments(plan, &cell.point, port);
@@ -431,6 +434,19 @@ async fn stop(server: Server, why: &str, emitter: &Emitter) -> Result<(), Engine
         .await
 }
 
+/// Logs of a resumed run go on where those of its earlier starts ended: none is written over.
+fn last_number(logs: &Path) -> u32 {
+    let names = std::fs::read_dir(logs).into_iter().flatten().flatten();
+    let number = |name: &str| -> Option<u32> {
+        let (number, _) = name.strip_prefix("server-")?.split_once('-')?;
+        number.parse().ok()
+    };
+    names
+        .filter_map(|entry| number(entry.file_name().to_str()?))
+        .max()
+        .unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -452,5 +468,20 @@ mod tests {
         // Nobody may listen on port 0.
         let text = passed_over(&[port, 0, 0, 1, 2]).unwrap();
         assert!(text.contains("2 more up to 2 are taken too"), "{text}");
+    }
+
+    #[test]
+    fn logs_of_a_resumed_run_are_numbered_after_those_that_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(last_number(&dir.path().join("none")), 0);
+        for name in [
+            "server-002-instance-0-port-9000.log",
+            "server-013-instance-1-port-9001.log",
+            "nginx-099.log",
+            "server-x-instance-0-port-9000.log",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert_eq!(last_number(dir.path()), 13);
     }
 }
