@@ -211,11 +211,26 @@ fn an_unfinished_run_offers_to_go_on_and_a_finished_one_does_not() {
     assert!(harness.query_by_label("Resume").is_none());
 }
 
+/// Takes the last row of a run away, and what its metadata says of its end.
+fn cut_short(csv: &Path) {
+    let text = fs::read_to_string(csv).expect("rows");
+    let end = text.trim_end().rfind('\n').expect("two lines") + 1;
+    fs::write(csv, &text[..end]).expect("a shorter file");
+    let json = csv.with_extension("json");
+    let text = fs::read_to_string(&json).expect("metadata");
+    let stopped = text.replace("\"reason\": \"completed\"", "\"reason\": \"stopped\"");
+    assert_ne!(stopped, text);
+    fs::write(json, stopped).expect("other metadata");
+}
+
 #[test]
 fn examples_are_open_where_there_is_nothing_else_and_folded_away_otherwise() {
     let dir = folder();
     let kept = tempfile::tempdir().expect("a folder");
+    crate::store::examples::in_folder(kept.path()).expect("examples");
+    cut_short(&kept.path().join("full_sweep_20261124_205933.csv"));
     let examples = crate::store::examples::in_folder(kept.path()).expect("examples");
+    assert!(examples.iter().any(|example| example.unfinished));
     let mut page = ResultsPage::default();
     page.set_runs(Vec::new());
     page.set_examples(examples.clone());
@@ -223,7 +238,7 @@ fn examples_are_open_where_there_is_nothing_else_and_folded_away_otherwise() {
     harness.run();
     harness.get_by_label_contains("Start one on the Run page");
     select(&mut harness, "Llama 1B 4-bit, H100");
-    // There is nothing left to do, and it was done on another machine.
+    // It was stopped, but on another machine.
     harness.get_by_label("Reveal");
     assert!(harness.query_by_label("Resume").is_none());
     picture(&mut harness, "results_examples_light.png");
